@@ -1,0 +1,1 @@
+"""Vectors in Qdrant: in process, or a server."""

@@ -1,0 +1,1 @@
+"""The HTTP side: /mcp, /health, /metrics, /admin, and who may reach them."""

@@ -1,0 +1,93 @@
+"""The ASGI application on the memory server's port."""
+
+from collections.abc import Callable
+
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from mcp_server.application import Application
+from mcp_server.http.guard import Guard
+from mcp_server.metrics import CONTENT_TYPE, Metrics
+from mcp_server.server import MemoryMcpServer
+from mcp_server.services.reindexing import Reindexing
+from mcp_server.settings_file import resolve
+
+
+class Routes:
+    """Everything on the port but /mcp."""
+
+    def __init__(self, application: Application, metrics: Metrics, reindexing: Reindexing) -> None:
+        self._application = application
+        self._metrics = metrics
+        self._reindexing = reindexing
+
+    async def health(self, _request: Request) -> Response:
+        """200 when every part is up, 503 when one is not; the body says which and why."""
+        health = self._application.health()
+        status = 200 if health.status == "ok" else 503
+        return JSONResponse(health.model_dump(mode="json"), status_code=status, headers={"Cache-Control": "no-store"})
+
+    async def metrics(self, _request: Request) -> Response:
+        """Prometheus' text format."""
+        return Response(self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def reindex(self, request: Request) -> Response:
+        """POST starts a rebuild of the vectors, GET says how far it is."""
+        status = 200
+        if request.method == "POST":
+            status = 202 if self._reindexing.start() else 409
+        progress = self._reindexing.progress
+        body = {
+            "running": progress.is_running,
+            "done": progress.done,
+            "total": progress.total,
+            "error": progress.error,
+            "embedding_model": self._application.embedder.name,
+        }
+        return JSONResponse(body, status_code=status)
+
+    async def no_stream(self, _request: Request) -> Response:
+        """The server never speaks unasked, so there is no stream to open; clients expect 405 then."""
+        return Response(status_code=405, headers={"Allow": "POST"})
+
+    def table(self) -> list[Route]:
+        """The routes."""
+        return [
+            Route("/mcp", self.no_stream, methods=["GET"]),
+            Route("/health", self.health, methods=["GET"]),
+            Route("/metrics", self.metrics, methods=["GET"]),
+            Route("/admin/reindex", self.reindex, methods=["GET", "POST"]),
+        ]
+
+
+def build_app(application: Application, metrics: Metrics, server: MemoryMcpServer) -> ASGIApp:
+    """The whole application behind its guard.
+
+    Every MCP request stands alone (stateless): nothing piles up in memory, and clients survive a restart.
+    """
+    listen = application.settings.listen
+    starlette = server.streamable_http_app(
+        json_response=True,
+        stateless_http=True,
+        max_request_body_size=listen.max_body_bytes,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # Guard does it
+    )
+    # In front of the SDK's route, which takes every method.
+    starlette.router.routes[:0] = Routes(application, metrics, Reindexing(application.indexer)).table()
+    return Guard(
+        starlette,
+        token=_token(application),
+        allowed_hosts=[*listen.allowed_hosts, listen.host],
+        max_concurrent_requests=listen.max_concurrent_requests,
+        answered=metrics.http_answered,
+    )
+
+
+def _token(application: Application) -> Callable[[], str] | None:
+    secret = application.settings.listen.token
+    if secret is None:
+        return None
+    return lambda: resolve(secret)

@@ -1,0 +1,1 @@
+"""Use cases of the memory server, and the Protocols they need."""
