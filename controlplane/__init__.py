@@ -1,0 +1,1 @@
+"""Control plane of the Claude memory service: checks, alerts, backups, SLOs, anomalies."""

@@ -1,0 +1,1 @@
+"""Anomaly detection: causal detectors with bounded memory, one calibrated score."""

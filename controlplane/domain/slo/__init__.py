@@ -1,0 +1,1 @@
+"""Service level objectives: pure mathematics over samples. Every rule is stated in docs/slo.md."""
