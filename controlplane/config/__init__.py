@@ -1,0 +1,1 @@
+"""One schema for validation, reference page and sample file."""
