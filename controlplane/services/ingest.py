@@ -1,0 +1,156 @@
+"""Taking alerts in: validate, make durable in the journal, then answer."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from controlplane.domain.alert import Alert
+from controlplane.domain.payload import MAX_PROBLEMS_KEPT, SUPPORTED_VERSION, ParsedPayload, SetAside, parse_payload
+from controlplane.domain.payload_text import PayloadProblem, decode_body
+from controlplane.services.alerts import CurrentAlerts
+from controlplane.services.ports import AlertJournal, AlertLog, Clock, RejectedBodies
+
+logger = logging.getLogger(__name__)
+
+_TICK = timedelta(microseconds=1)
+
+
+class ReceiptClock:
+    """UTC time that never repeats and never steps back, so that receipts keep their order."""
+
+    def __init__(self, now: Clock = lambda: datetime.now(UTC)) -> None:
+        self._now = now
+        self._last = datetime.min.replace(tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """The time, at least a microsecond after the previous call's."""
+        self._last = max(self._now(), self._last + _TICK)
+        return self._last
+
+    def not_before(self, moment: datetime) -> None:
+        """Continue after a moment, for example the last receipt of an earlier process."""
+        self._last = max(self._last, moment)
+
+
+@dataclass
+class IngestCounters:
+    """What came in since the daemon started; the metrics page reads it."""
+
+    alerts: Counter[str] = field(default_factory=Counter)
+    repeated: int = 0
+    set_aside: int = 0
+    rejected: int = 0
+    truncated: int = 0
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a payload: how many alerts are durable, and which could not be understood."""
+
+    accepted: int
+    set_aside: list[SetAside]
+
+
+class AlertIngest:
+    """Accepts webhook payloads. An alert counts as accepted once it is on disk."""
+
+    def __init__(
+        self,
+        journal: AlertJournal,
+        current: CurrentAlerts,
+        alert_log: AlertLog,
+        rejected: RejectedBodies,
+        clock: Clock,
+        max_value_bytes: int,
+    ) -> None:
+        self._journal = journal
+        self._current = current
+        self._alert_log = alert_log
+        self._rejected = rejected
+        self._clock = clock
+        self._max_value_bytes = max_value_bytes
+        self.counters = IngestCounters()
+
+    async def accept(self, body: bytes) -> Receipt:
+        """Take a payload. Returns once its alerts are durable.
+
+        Raises PayloadProblem for a body that can never succeed (it is kept
+        aside), StorageFull when the journal cannot take it now.
+        """
+        parsed = self._parse(body)
+        lines = [encode_alert(alert) for alert in parsed.alerts]
+        if lines:
+            await self._journal.append(b"\n".join(lines))
+            self._announce(parsed.alerts, lines)
+        self._note_oddities(parsed, body)
+        return Receipt(len(lines), parsed.set_aside)
+
+    def _parse(self, body: bytes) -> ParsedPayload:
+        try:
+            return parse_payload(decode_body(body), self._clock(), self._current.find_start, self._max_value_bytes)
+        except PayloadProblem as problem:
+            self.counters.rejected += 1
+            kept_as = self._rejected.keep(body, problem.message)
+            logger.warning(
+                "A webhook payload was rejected",
+                extra={"action": "reject_payload", "problem": problem.message, "kept_as": kept_as, "bytes": len(body)},
+            )
+            raise
+
+    def _announce(self, alerts: list[Alert], lines: list[bytes]) -> None:
+        """Show durable alerts in memory and write the changes to alerts.log."""
+        changed = self._current.apply(alerts)
+        if changed:
+            self._alert_log.append(b"".join([lines[index] + b"\n" for index in changed]))
+        counters = self.counters
+        counters.repeated += len(alerts) - len(changed)
+        for alert in alerts:
+            counters.alerts[alert.state] += 1
+
+    def _note_oddities(self, parsed: ParsedPayload, body: bytes) -> None:
+        if parsed.set_aside:
+            self.counters.set_aside += len(parsed.set_aside)
+            reasons = describe(parsed.set_aside)
+            kept_as = self._rejected.keep(body, "; ".join(reasons))
+            logger.warning(
+                "Alerts of a group were set aside",
+                extra={"action": "set_aside_alerts", "problems": reasons, "kept_as": kept_as},
+            )
+        if parsed.truncated_alerts:
+            self.counters.truncated += parsed.truncated_alerts
+            logger.warning(
+                "Alertmanager left alerts out of a notification",
+                extra={"action": "truncated_alerts", "count": parsed.truncated_alerts},
+            )
+        if parsed.version != SUPPORTED_VERSION:
+            logger.warning(
+                "A webhook payload has a version that is not known",
+                extra={"action": "unknown_version", "version": parsed.version[:20]},
+            )
+
+
+def encode_alert(alert: Alert) -> bytes:
+    """The JSON line that stands for an alert in the journal and in alerts.log."""
+    return orjson.dumps(alert, option=orjson.OPT_UTC_Z)
+
+
+def decode_alert(line: bytes) -> Alert:
+    """Inverse of ``encode_alert``. Raises ValueError, KeyError or TypeError for a line that is not an alert."""
+    return decode_alert_fields(orjson.loads(line))
+
+
+def decode_alert_fields(fields: dict[str, Any]) -> Alert:
+    """An alert from its JSON object. Raises ValueError, KeyError or TypeError."""
+    for name in ("starts_at", "ends_at", "received_at"):
+        if fields[name] is not None:
+            fields[name] = datetime.fromisoformat(fields[name]).astimezone(UTC)
+    return Alert(**fields)
+
+
+def describe(set_aside: list[SetAside]) -> list[str]:
+    """One line for each alert that was set aside, at most MAX_PROBLEMS_KEPT of them."""
+    return [f"alerts[{item.index}]{item.field}: {item.problem}" for item in set_aside[:MAX_PROBLEMS_KEPT]]

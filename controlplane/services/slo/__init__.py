@@ -1,0 +1,1 @@
+"""Use cases of service level objectives: assessing them, and generating their rules."""
