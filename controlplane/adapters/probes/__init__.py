@@ -1,0 +1,1 @@
+"""One module per check kind; each probe measures one thing and returns an Observation."""

@@ -1,0 +1,1 @@
+"""Supervisor (embedded) and systemd (deployed) behind one Protocol."""

@@ -1,0 +1,1 @@
+"""PostgreSQL store of the control plane: schema, migrations, named queries."""

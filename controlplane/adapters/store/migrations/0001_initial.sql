@@ -1,0 +1,98 @@
+-- The first tables: alerts and their states, the journal's position, the job ledger, check results.
+CREATE TABLE schema_migrations (
+    name text PRIMARY KEY,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- One row for each alert: fingerprint plus start.
+CREATE TABLE alerts (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    fingerprint text NOT NULL,
+    starts_at timestamptz NOT NULL,
+    name text NOT NULL,
+    state text NOT NULL CHECK (state IN ('firing', 'resolved')),
+    severity text NOT NULL,
+    priority text NOT NULL CHECK (priority IN ('P0', 'P1', 'P2', 'P3')),
+    ends_at timestamptz,
+    received_at timestamptz NOT NULL,
+    first_received_at timestamptz NOT NULL,
+    firing_seen_at timestamptz,
+    resolved_seen_at timestamptz,
+    notifications bigint NOT NULL,
+    labels jsonb NOT NULL,
+    annotations jsonb NOT NULL,
+    generator_url text NOT NULL,
+    receiver text NOT NULL,
+    group_key text NOT NULL,
+    acknowledged_by text,
+    UNIQUE (fingerprint, starts_at),
+    CHECK ((state = 'resolved') = (ends_at IS NOT NULL))
+);
+CREATE INDEX alerts_in_list_order ON alerts (state, starts_at DESC, fingerprint);
+CREATE INDEX alerts_by_receipt ON alerts (received_at);
+CREATE INDEX alerts_by_label ON alerts USING gin (labels jsonb_path_ops);
+
+-- Every change of state of an alert; ``at`` is the sender's time, received_at ours.
+CREATE TABLE alert_states (
+    alert_id bigint NOT NULL REFERENCES alerts ON DELETE CASCADE,
+    state text NOT NULL CHECK (state IN ('firing', 'resolved')),
+    at timestamptz NOT NULL,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (alert_id, at, state)
+);
+
+-- How far each daemon's journal has been moved into the tables above.
+CREATE TABLE journal_positions (
+    journal_id text PRIMARY KEY,
+    segment bigint NOT NULL,
+    byte_offset bigint NOT NULL,
+    moved_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- The job ledger: what ran, what was missed. One running entry a task is the task's lock.
+CREATE TABLE job_runs (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    task text NOT NULL,
+    scheduled_for timestamptz NOT NULL,
+    started_at timestamptz,
+    finished_at timestamptz,
+    outcome text NOT NULL CHECK (outcome IN ('running', 'succeeded', 'failed', 'missed', 'interrupted')),
+    detail text NOT NULL,
+    trigger text NOT NULL CHECK (trigger IN ('schedule', 'catch_up', 'manual'))
+);
+CREATE UNIQUE INDEX job_runs_one_running_a_task ON job_runs (task) WHERE outcome = 'running';
+CREATE INDEX job_runs_by_task ON job_runs (task, scheduled_for DESC, id DESC);
+CREATE INDEX job_runs_by_time ON job_runs (scheduled_for);
+
+-- Results of health checks, and the latest of each.
+CREATE TABLE check_results (
+    name text NOT NULL,
+    checked_at timestamptz NOT NULL,
+    kind text NOT NULL,
+    state smallint NOT NULL CHECK (state BETWEEN 0 AND 3),
+    raw_state smallint NOT NULL CHECK (raw_state BETWEEN 0 AND 3),
+    message text NOT NULL,
+    value double precision,
+    unit text NOT NULL,
+    warning double precision,
+    critical double precision,
+    duration_seconds double precision NOT NULL,
+    state_since timestamptz NOT NULL,
+    PRIMARY KEY (name, checked_at)
+);
+CREATE INDEX check_results_by_time ON check_results (checked_at);
+
+CREATE TABLE check_states (
+    name text PRIMARY KEY,
+    checked_at timestamptz NOT NULL,
+    kind text NOT NULL,
+    state smallint NOT NULL CHECK (state BETWEEN 0 AND 3),
+    raw_state smallint NOT NULL CHECK (raw_state BETWEEN 0 AND 3),
+    message text NOT NULL,
+    value double precision,
+    unit text NOT NULL,
+    warning double precision,
+    critical double precision,
+    duration_seconds double precision NOT NULL,
+    state_since timestamptz NOT NULL
+);

@@ -1,0 +1,21 @@
+"""Named queries: SQL lives in ``queries.sql`` beside this file."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import LiteralString, cast
+
+_FOLDER = Path(__file__).parent
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+@cache
+def load_queries() -> dict[str, LiteralString]:
+    """Every query by its name. The text is ours, never built from input."""
+    parts = _NAME.split((_FOLDER / "queries.sql").read_text(encoding="utf-8"))
+    return {name: cast(LiteralString, text.strip()) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def query(name: str) -> LiteralString:
+    """One query. Raises KeyError for an unknown name."""
+    return load_queries()[name]

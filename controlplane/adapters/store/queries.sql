@@ -1,0 +1,198 @@
+-- Named queries of the control plane's store. Each starts with "-- name: <name>"; parameters are %(name)s.
+
+-- name: read_journal_position
+SELECT segment, byte_offset FROM journal_positions WHERE journal_id = %(journal_id)s
+
+-- name: add_journal_position
+INSERT INTO journal_positions (journal_id, segment, byte_offset)
+VALUES (%(journal_id)s, %(segment)s, %(offset)s)
+ON CONFLICT (journal_id) DO NOTHING
+
+-- name: advance_journal_position
+UPDATE journal_positions
+SET segment = %(end_segment)s, byte_offset = %(end_offset)s, moved_at = now()
+WHERE journal_id = %(journal_id)s AND segment = %(start_segment)s AND byte_offset = %(start_offset)s
+
+-- name: move_alerts
+-- The state follows controlplane/domain/alert.py (settled_state): it depends on when each kind of notification was
+-- last received, not on their order. A firing one long after the resolved one opens the alert again.
+WITH incoming AS (
+    SELECT * FROM jsonb_to_recordset(%(alerts)s::jsonb) AS alert (
+        fingerprint text, name text, state text, severity text, priority text, starts_at timestamptz,
+        ends_at timestamptz, received_at timestamptz, labels jsonb, annotations jsonb, generator_url text,
+        receiver text, group_key text
+    )
+), newest AS (
+    SELECT DISTINCT ON (fingerprint, starts_at) * FROM incoming ORDER BY fingerprint, starts_at, received_at DESC
+), folded AS (
+    SELECT fingerprint, starts_at,
+        min(received_at) AS first_received_at,
+        max(received_at) FILTER (WHERE state = 'firing') AS firing_seen_at,
+        max(received_at) FILTER (WHERE state = 'resolved') AS resolved_seen_at,
+        max(ends_at) FILTER (WHERE state = 'resolved') AS ends_at,
+        count(*) AS notifications
+    FROM incoming GROUP BY fingerprint, starts_at
+), known AS (
+    SELECT alert.fingerprint, alert.starts_at, alert.state, alert.first_received_at, alert.firing_seen_at,
+        alert.resolved_seen_at, alert.ends_at, alert.notifications
+    FROM alerts AS alert JOIN folded USING (fingerprint, starts_at)
+    FOR UPDATE OF alert
+), merged AS (
+    SELECT fingerprint, starts_at,
+        least(folded.first_received_at, known.first_received_at) AS first_received_at,
+        greatest(folded.firing_seen_at, known.firing_seen_at) AS firing_seen_at,
+        greatest(folded.resolved_seen_at, known.resolved_seen_at) AS resolved_seen_at,
+        greatest(folded.ends_at, known.ends_at) AS ends_at,
+        folded.notifications + coalesce(known.notifications, 0) AS notifications,
+        known.state AS state_before
+    FROM folded LEFT JOIN known USING (fingerprint, starts_at)
+), settled AS (
+    SELECT *,
+        CASE WHEN resolved_seen_at IS NULL OR firing_seen_at > resolved_seen_at + %(reopen_after)s::interval
+            THEN 'firing' ELSE 'resolved' END AS state
+    FROM merged
+), stored AS (
+    INSERT INTO alerts AS alert (
+        fingerprint, starts_at, name, state, severity, priority, ends_at, received_at, first_received_at,
+        firing_seen_at, resolved_seen_at, notifications, labels, annotations, generator_url, receiver, group_key
+    )
+    SELECT fingerprint, starts_at, newest.name, settled.state, newest.severity, newest.priority,
+        CASE WHEN settled.state = 'resolved' THEN settled.ends_at END,
+        newest.received_at, settled.first_received_at, settled.firing_seen_at, settled.resolved_seen_at,
+        settled.notifications, newest.labels, newest.annotations, newest.generator_url, newest.receiver,
+        newest.group_key
+    FROM settled JOIN newest USING (fingerprint, starts_at)
+    ON CONFLICT (fingerprint, starts_at) DO UPDATE SET
+        name = excluded.name,
+        state = excluded.state,
+        severity = excluded.severity,
+        priority = excluded.priority,
+        ends_at = excluded.ends_at,
+        received_at = greatest(alert.received_at, excluded.received_at),
+        first_received_at = excluded.first_received_at,
+        firing_seen_at = excluded.firing_seen_at,
+        resolved_seen_at = excluded.resolved_seen_at,
+        notifications = excluded.notifications,
+        labels = excluded.labels,
+        annotations = excluded.annotations,
+        generator_url = excluded.generator_url,
+        receiver = excluded.receiver,
+        group_key = excluded.group_key
+    RETURNING id, fingerprint, starts_at, state, firing_seen_at, resolved_seen_at
+), told AS (
+    SELECT stored.id, incoming.state,
+        CASE WHEN incoming.state = 'firing' THEN incoming.starts_at ELSE incoming.ends_at END AS at,
+        incoming.received_at
+    FROM incoming JOIN stored USING (fingerprint, starts_at)
+    UNION ALL
+    SELECT stored.id, 'firing', stored.firing_seen_at, stored.firing_seen_at
+    FROM stored JOIN settled USING (fingerprint, starts_at)
+    WHERE stored.state = 'firing' AND stored.resolved_seen_at IS NOT NULL
+        AND settled.state_before IS DISTINCT FROM 'firing'
+)
+INSERT INTO alert_states (alert_id, state, at, received_at)
+SELECT id, state, at, min(received_at) FROM told GROUP BY id, state, at
+ON CONFLICT DO NOTHING
+
+-- name: list_alerts
+SELECT fingerprint, name, state, severity, priority, starts_at, ends_at, received_at, labels, annotations,
+    generator_url, receiver, group_key, acknowledged_by
+FROM alerts
+WHERE (%(state)s::text IS NULL OR state = %(state)s)
+    AND (%(severity)s::text IS NULL OR severity = %(severity)s)
+    AND (%(fingerprint)s::text IS NULL OR fingerprint = %(fingerprint)s)
+    AND (%(since)s::timestamptz IS NULL OR received_at >= %(since)s)
+    AND (%(labels)s::jsonb = '{}' OR labels @> %(labels)s::jsonb)
+    AND (
+        %(after_state)s::text IS NULL
+        OR state > %(after_state)s
+        OR (state = %(after_state)s AND starts_at < %(after_starts_at)s::timestamptz)
+        OR (state = %(after_state)s AND starts_at = %(after_starts_at)s::timestamptz
+            AND fingerprint > %(after_fingerprint)s)
+    )
+ORDER BY state, starts_at DESC, fingerprint
+LIMIT %(limit)s
+
+-- name: alert_history
+SELECT alert.starts_at, change.state, change.at, change.received_at
+FROM alerts AS alert JOIN alert_states AS change ON change.alert_id = alert.id
+WHERE alert.fingerprint = %(fingerprint)s
+ORDER BY alert.starts_at, change.at, change.received_at
+
+-- name: delete_resolved_alerts
+DELETE FROM alerts
+WHERE id IN (
+    SELECT id FROM alerts WHERE state = 'resolved' AND received_at < %(before)s ORDER BY received_at LIMIT %(limit)s
+)
+
+-- name: begin_job
+INSERT INTO job_runs (task, scheduled_for, started_at, outcome, detail, trigger)
+VALUES (%(task)s, %(scheduled_for)s, %(started_at)s, 'running', '', %(trigger)s)
+ON CONFLICT (task) WHERE outcome = 'running' DO NOTHING
+RETURNING id
+
+-- name: finish_job
+UPDATE job_runs SET finished_at = %(finished_at)s, outcome = %(outcome)s, detail = %(detail)s
+WHERE id = %(id)s AND outcome IN ('running', 'interrupted')
+
+-- name: record_job
+INSERT INTO job_runs (task, scheduled_for, started_at, finished_at, outcome, detail, trigger)
+VALUES (%(task)s, %(scheduled_for)s, %(started_at)s, %(finished_at)s, %(outcome)s, %(detail)s, %(trigger)s)
+
+-- name: interrupt_jobs
+UPDATE job_runs SET outcome = 'interrupted', finished_at = %(finished_at)s,
+    detail = 'the daemon ended while this ran'
+WHERE outcome = 'running' AND started_at < %(before)s
+
+-- name: last_scheduled
+SELECT max(scheduled_for) FROM job_runs WHERE task = %(task)s AND scheduled_for < %(before)s
+
+-- name: job_history
+SELECT id, task, scheduled_for, started_at, finished_at, outcome, detail, trigger FROM job_runs
+WHERE %(task)s::text IS NULL OR task = %(task)s
+ORDER BY scheduled_for DESC, id DESC
+LIMIT %(limit)s
+
+-- name: latest_jobs
+SELECT latest.* FROM (SELECT DISTINCT task FROM job_runs) AS known
+CROSS JOIN LATERAL (
+    SELECT id, task, scheduled_for, started_at, finished_at, outcome, detail, trigger FROM job_runs
+    WHERE task = known.task AND outcome <> 'missed'
+    ORDER BY scheduled_for DESC, id DESC LIMIT 1
+) AS latest
+ORDER BY latest.task
+
+-- name: delete_old_jobs
+DELETE FROM job_runs WHERE scheduled_for < %(before)s AND outcome <> 'running'
+
+-- name: save_check_result
+INSERT INTO check_results (name, checked_at, kind, state, raw_state, message, value, unit, warning, critical,
+    duration_seconds, state_since)
+VALUES (%(name)s, %(checked_at)s, %(kind)s, %(state)s, %(raw_state)s, %(message)s, %(value)s, %(unit)s,
+    %(warning)s, %(critical)s, %(duration_seconds)s, %(state_since)s)
+ON CONFLICT (name, checked_at) DO NOTHING
+
+-- name: save_check_state
+INSERT INTO check_states AS known (name, checked_at, kind, state, raw_state, message, value, unit, warning, critical,
+    duration_seconds, state_since)
+VALUES (%(name)s, %(checked_at)s, %(kind)s, %(state)s, %(raw_state)s, %(message)s, %(value)s, %(unit)s,
+    %(warning)s, %(critical)s, %(duration_seconds)s, %(state_since)s)
+ON CONFLICT (name) DO UPDATE SET checked_at = excluded.checked_at, kind = excluded.kind, state = excluded.state,
+    raw_state = excluded.raw_state, message = excluded.message, value = excluded.value, unit = excluded.unit,
+    warning = excluded.warning, critical = excluded.critical, duration_seconds = excluded.duration_seconds,
+    state_since = excluded.state_since
+WHERE known.checked_at < excluded.checked_at
+
+-- name: latest_check_results
+SELECT name, kind, state, raw_state, message, value, unit, warning, critical, duration_seconds, checked_at, state_since
+FROM check_states ORDER BY name
+
+-- name: check_history
+SELECT name, kind, state, raw_state, message, value, unit, warning, critical, duration_seconds, checked_at, state_since
+FROM check_results WHERE name = %(name)s AND checked_at >= %(since)s ORDER BY checked_at
+
+-- name: delete_check_results
+DELETE FROM check_results WHERE checked_at < %(before)s
+
+-- name: delete_check_states
+DELETE FROM check_states WHERE checked_at < %(before)s

@@ -1,0 +1,157 @@
+"""The same definitions, evaluated by recording rules in a real Prometheus and by our mathematics, agree."""
+
+import asyncio
+import json
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from controlplane.adapters.prometheus_samples import PrometheusSamples
+from controlplane.domain.slo.evaluate import margin, slots_of, sources
+from controlplane.domain.slo.grid import Grid, Slots
+from controlplane.domain.slo.objective import CounterIndicator, GaugeIndicator, Objective, Sampling, TimeWindow
+from controlplane.domain.slo.promql import error_expressions, slot_expressions
+from controlplane.domain.slo.quantities import tally
+from controlplane.domain.slo.selector import parse_selector
+from tests.integration.slo.generated import DURATION_MS, START_MS, STEP_MS, case_series, cases
+from tests.support.prometheus import PrometheusServer
+
+CASES = cases(12)
+END_MS = START_MS + DURATION_MS
+# The bridge is short here, so that gaps of both kinds occur.
+SAMPLING = Sampling(staleness_seconds=45, bridge_seconds=600)
+GAUGE_KINDS = {
+    "mean": {"instances": "mean"},
+    "all": {"instances": "all"},
+    "any": {"instances": "any"},
+    "mean_of_3": {"instances": "mean", "expected_instances": 3},
+    "all_of_2": {"instances": "all", "expected_instances": 2},
+    "any_of_3": {"instances": "any", "expected_instances": 3},
+}
+KINDS = (*GAUGE_KINDS, "errors", "successes")
+
+
+class Judged:
+    """Slots by kind and case, in something whose representation is short."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.slots: dict[tuple[str, str], Slots] = {}
+
+
+def _objective(kind: str, case: str) -> Objective:
+    indicator: GaugeIndicator | CounterIndicator
+    if kind in GAUGE_KINDS:
+        indicator = GaugeIndicator(parse_selector(f'up{{case="{case}"}}'), **GAUGE_KINDS[kind])  # type: ignore[arg-type]
+    else:
+        part = parse_selector(f'requests_total{{case="{case}",status="{"error" if kind == "errors" else "ok"}"}}')
+        total = parse_selector(f'requests_total{{case="{case}"}}')
+        indicator = CounterIndicator(total, part, "bad" if kind == "errors" else "good")
+    window = TimeWindow(rolling_seconds=DURATION_MS / 1000)
+    return Objective(f"{case}-{kind}", "generated", "t", "t", "", indicator, window, 0.99, sampling=SAMPLING)
+
+
+def _recorded_name(kind: str, case: str, what: str) -> str:
+    return f"recorded:{kind}:{case}_{what}"
+
+
+def _recording_rules() -> str:
+    rules = []
+    for kind in KINDS:
+        for case in CASES:
+            expressions = slot_expressions(_objective(kind, case.name))
+            for what, expression in (("bad", expressions.bad("15s")), ("total", expressions.total("15s"))):
+                rules.append({"record": _recorded_name(kind, case.name, what), "expr": expression})
+    return yaml.safe_dump({"groups": [{"name": "g", "interval": "15s", "rules": rules}]})
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PrometheusServer]:
+    server = PrometheusServer()
+    try:
+        server.load(series for case in CASES for series in case_series(case))
+        server.start()
+        server.record(_recording_rules(), START_MS, END_MS, STEP_MS)
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="module")
+def judged(server: PrometheusServer) -> Judged:
+    """Every slot of every objective, by our mathematics."""
+
+    async def evaluate() -> Judged:
+        async with PrometheusSamples(server.url) as samples:
+            found = Judged(await _evaluation_grid(samples))
+            for kind in KINDS:
+                for case in CASES:
+                    found.slots[kind, case.name] = await _slots(samples, _objective(kind, case.name), found.grid)
+            return found
+
+    return asyncio.run(evaluate())
+
+
+async def _slots(samples: PrometheusSamples, objective: Objective, grid: Grid) -> Slots:
+    reach = margin(objective)
+    fetched = {
+        source: (await samples.samples(source.expression, START_MS - reach, END_MS + reach)).series
+        for source in sources(objective)
+    }
+    return slots_of(objective, fetched, grid)
+
+
+async def _evaluation_grid(samples: PrometheusSamples) -> Grid:
+    """Slots that end where Prometheus evaluated the rules; it spreads groups over their interval."""
+    recorded = await samples.samples(_recorded_name("errors", CASES[0].name, "total"), START_MS, END_MS)
+    offset = int(recorded.series[0].timestamps[0]) % STEP_MS
+    return Grid(START_MS + offset, DURATION_MS // STEP_MS, STEP_MS)
+
+
+def _query(server: PrometheusServer, expression: str, at_ms: int) -> float:
+    form = urllib.parse.urlencode({"query": expression, "time": f"{at_ms / 1000:.3f}"}).encode()
+    with urllib.request.urlopen(f"{server.url}/api/v1/query", data=form, timeout=30) as response:
+        result = json.load(response)["data"]["result"]
+    return float(result[0]["value"][1]) if result else 0.0
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from(KINDS),
+    case=st.sampled_from([case.name for case in CASES]),
+    first=st.integers(1, DURATION_MS // STEP_MS - 20),
+    count=st.integers(4, DURATION_MS // STEP_MS),
+)
+def test_recording_rules_and_our_mathematics_agree(
+    server: PrometheusServer, judged: Judged, kind: str, case: str, first: int, count: int
+) -> None:
+    count = min(count, DURATION_MS // STEP_MS - first)
+    inner = Grid(judged.grid.first_end + first * STEP_MS, count, STEP_MS)
+    ours = tally(judged.slots[kind, case].part(inner), "events")
+    # A second after the last slot, and a second short of the one before the first: no sample lies on an edge.
+    window, end = f"{count * STEP_MS - 2000}ms", inner.first_end + (count - 1) * STEP_MS
+    step = 1.0 if kind not in GAUGE_KINDS else STEP_MS / 1000
+    bad = step * _query(server, f"sum_over_time({_recorded_name(kind, case, 'bad')}[{window}])", end + 1000)
+    total = step * _query(server, f"sum_over_time({_recorded_name(kind, case, 'total')}[{window}])", end + 1000)
+    assert ours.total == pytest.approx(total, rel=1e-9, abs=1e-6)
+    assert ours.bad == pytest.approx(bad, rel=1e-9, abs=1e-6)
+    if total:
+        assert ours.sli == pytest.approx(1 - bad / total, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", GAUGE_KINDS)
+def test_objectives_of_time_mean_the_same_in_alerts(kind: str) -> None:
+    objective = _objective(kind, "case0")
+    assert error_expressions(objective).bad("5m") == slot_expressions(objective).bad("15s")
+
+
+def test_the_whole_of_the_generated_data_is_interesting(judged: Judged) -> None:
+    for kind in ("mean", "errors"):
+        results = [tally(judged.slots[kind, case.name], "seconds") for case in CASES]
+        assert all(result.bad > 0 for result in results)
+        assert any(result.unknown_seconds > 600 for result in results)

@@ -1,0 +1,73 @@
+"""The connection: comes when the server comes, fails fast while it is away, hides the password."""
+
+import asyncio
+
+import pytest
+
+from controlplane.adapters.store.database import Database
+from controlplane.errors import CmctlError, DependencyUnreachable
+from controlplane.services.ports import StoreRejected
+from tests.integration.store.conftest import address_of
+from tests.support.postgresql import PostgresqlCluster
+
+
+async def ask(database: Database) -> int:
+    async with database.connection(5) as connection:
+        row = await (await connection.execute("SELECT 1")).fetchone()
+    return int(row[0]) if row else 0
+
+
+async def test_it_connects_when_the_server_comes_and_again_after_it_was_gone(own_postgresql: PostgresqlCluster) -> None:
+    own_postgresql.stop()
+    database = Database(address_of(own_postgresql.conninfo()))
+    running = asyncio.create_task(database.run())
+    await database.wait_until_tried()
+    assert not database.is_up
+    assert database.problem is not None and own_postgresql.password not in database.problem
+    with pytest.raises(DependencyUnreachable) as caught:
+        await ask(database)
+    assert own_postgresql.password not in caught.value.message
+    for _ in range(2):
+        await asyncio.to_thread(own_postgresql.start)
+        await asyncio.wait_for(database.wait_until_up(), 20)
+        assert await ask(database) == 1
+        await asyncio.to_thread(own_postgresql.kill)
+        with pytest.raises(DependencyUnreachable):
+            await ask(database)
+        await asyncio.wait_for(database.wait_until_down(), 20)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_server_that_hangs_is_given_up_in_time(own_postgresql: PostgresqlCluster) -> None:
+    database = Database(address_of(own_postgresql.conninfo()))
+    await database.connect()
+    own_postgresql.pause()
+    try:
+        with pytest.raises(DependencyUnreachable):
+            async with database.connection(0.2) as connection:
+                await connection.execute("SELECT 1")
+    finally:
+        own_postgresql.resume()
+    await database.close()
+
+
+async def test_what_the_server_can_never_do_is_told_apart(database: Database) -> None:
+    with pytest.raises(StoreRejected):
+        async with database.connection() as connection:
+            await connection.execute("SELECT 1/0")
+    assert await ask(database) == 1
+
+
+async def test_a_database_of_a_newer_version_is_refused(database: Database, database_url: str) -> None:
+    async with database.connection() as connection:
+        await connection.execute("INSERT INTO schema_migrations (name) VALUES ('9999_from_the_future')")
+    other = Database(address_of(database_url))
+    with pytest.raises(CmctlError, match="9999_from_the_future"):
+        await other.connect()
+
+
+async def test_several_daemons_migrate_one_after_another(database_url: str) -> None:
+    databases = [Database(address_of(database_url)) for _ in range(4)]
+    await asyncio.gather(*(database.connect() for database in databases))
+    await asyncio.gather(*(database.close() for database in databases))
