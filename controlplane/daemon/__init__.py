@@ -1,0 +1,1 @@
+"""The long-running process behind ``cmctl serve``."""

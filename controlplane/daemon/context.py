@@ -1,0 +1,91 @@
+"""What the routes work with: the services, and the keys under which the application holds them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from aiohttp import web
+
+from controlplane.domain.check import CheckResult
+from controlplane.services.alerts import CurrentAlerts
+from controlplane.services.ingest import AlertIngest
+from controlplane.services.jobs import JobService
+from controlplane.services.mover import Mover
+from controlplane.services.ports import AlertStore
+
+
+class DatabaseHealth(Protocol):
+    """Whether the store's database can be used."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it answered last."""
+        ...
+
+    @property
+    def problem(self) -> str | None:
+        """Why not, or None."""
+        ...
+
+
+class JournalHealth(Protocol):
+    """Whether alerts can be made durable."""
+
+    last_error: str | None
+    pending_records: int
+
+
+class Checks(Protocol):
+    """The health-check engine, as far as the daemon shows it."""
+
+    def latest(self) -> list[CheckResult]:
+        """The latest result of each check."""
+        ...
+
+    async def run_all(self) -> Sequence[CheckResult]:
+        """Run every check now."""
+        ...
+
+
+class CheckHistory(Protocol):
+    """Past results of checks."""
+
+    async def history(self, name: str, since: datetime) -> list[CheckResult]:
+        """Results of one check since a moment, oldest first. Raises DependencyUnreachable."""
+        ...
+
+
+@dataclass
+class HttpCounters:
+    """What the server answered since it started, by route and code."""
+
+    requests: Counter[tuple[str, int]] = field(default_factory=Counter)
+    overloaded: int = 0
+    forbidden: int = 0
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """Everything a request may need."""
+
+    version: str
+    started_at: datetime
+    ingest: AlertIngest
+    current: CurrentAlerts
+    alert_store: AlertStore
+    mover: Mover
+    journal: JournalHealth
+    database: DatabaseHealth
+    jobs: JobService
+    checks: Checks
+    check_history: CheckHistory
+    templates: Path
+    docs: Path
+    links: tuple[tuple[str, str], ...] = ()
+    http: HttpCounters = field(default_factory=HttpCounters)
+
+
+DAEMON = web.AppKey("daemon", Daemon)

@@ -1,0 +1,1 @@
+"""HTTP routes on :8081, one module per noun."""

@@ -1,0 +1,88 @@
+"""GET /api/v1/status and /api/v1/checks."""
+
+import dataclasses
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+
+from controlplane.daemon.context import DAEMON, Daemon
+from controlplane.daemon.json import answer
+from controlplane.daemon.query import refuse_unknown, since_of
+from controlplane.daemon.routes.health import components
+from controlplane.daemon.routing import PROBLEM, Parameter, Route, list_of, ref
+from controlplane.domain.check import CheckResult, worst
+from controlplane.errors import UsageProblem
+
+DEFAULT_HISTORY = timedelta(hours=1)
+
+
+def check_fields(results: Iterable[CheckResult]) -> list[dict[str, Any]]:
+    """Results with the names of their states, as the command line writes them."""
+    return [
+        {**dataclasses.asdict(result), "state": result.state.name, "raw_state": result.raw_state.name}
+        for result in results
+    ]
+
+
+async def read_status(daemon: Daemon) -> dict[str, Any]:
+    """One object that tells how everything is."""
+    checks = daemon.checks.latest()
+    return {
+        "state": worst([result.state for result in checks]).name,
+        "checks": check_fields(checks),
+        "alerts": daemon.current.firing(),
+        "jobs": await daemon.jobs.states(),
+        "components": components(daemon),
+        "version": daemon.version,
+        "started_at": daemon.started_at,
+    }
+
+
+async def status(request: web.Request) -> web.Response:
+    """Checks, firing alerts, jobs and the daemon's own parts."""
+    refuse_unknown(request, frozenset())
+    return answer(await read_status(request.app[DAEMON]))
+
+
+async def checks(request: web.Request) -> web.Response:
+    """The latest result of each check."""
+    refuse_unknown(request, frozenset())
+    return answer(check_fields(request.app[DAEMON].checks.latest()))
+
+
+async def check_history(request: web.Request) -> web.Response:
+    """Past results of one check, oldest first."""
+    refuse_unknown(request, frozenset({"since"}))
+    daemon, name = request.app[DAEMON], request.match_info["name"]
+    if name not in {result.name for result in daemon.checks.latest()}:
+        raise UsageProblem(f"there is no check {name[:100]!r} with results", hint="see cmctl check list")
+    now = datetime.now(UTC)
+    results = await daemon.check_history.history(name, since_of(request, now) or now - DEFAULT_HISTORY)
+    return answer(check_fields(results))
+
+
+_STATUS_ANSWERS = {200: ("How everything is.", ref("Status"))}
+
+ROUTES = [
+    Route("GET", "/api/v1/status", status, "One object that tells how everything is.", _STATUS_ANSWERS),
+    Route("GET", "/api/status", status, "The same as /api/v1/status.", _STATUS_ANSWERS),
+    Route("GET", "/api/v1/checks", checks, "Latest result of each check.", {200: ("Results.", list_of(ref("Check")))}),
+    Route(
+        "GET",
+        "/api/v1/checks/{name}",
+        check_history,
+        "Past results of one check.",
+        {
+            200: ("Results, oldest first.", list_of(ref("Check"))),
+            400: ("A parameter is wrong.", PROBLEM),
+            404: ("No such check.", PROBLEM),
+            503: ("The database does not answer.", PROBLEM),
+        },
+        [
+            Parameter("name", "Name of the check.", place="path"),
+            Parameter("since", "A time with a zone, or a duration ago such as 90m; default one hour."),
+        ],
+    ),
+]

@@ -1,0 +1,75 @@
+"""POST /webhook: Alertmanager's notifications, and the runbook's one-line test."""
+
+import asyncio
+
+from aiohttp import web
+
+from controlplane.daemon.context import DAEMON
+from controlplane.daemon.json import answer
+from controlplane.daemon.routing import PROBLEM, Route, ref
+from controlplane.domain.payload_text import PayloadProblem
+from controlplane.services.ports import StorageFull
+
+BODY_SECONDS = 20
+MAX_BODIES_BYTES = 64 * 1024 * 1024
+SMALL_BODY_BYTES = 64 * 1024
+
+
+class BodyReader:
+    """Reads request bodies within a total of memory, so that many large ones at once cannot exhaust it."""
+
+    def __init__(self, max_body_bytes: int, max_total_bytes: int = MAX_BODIES_BYTES) -> None:
+        self._max_body_bytes = max_body_bytes
+        self._max_total_bytes = max(max_total_bytes, max_body_bytes)
+        self._reserved = 0
+
+    async def read(self, request: web.Request) -> bytes:
+        """The whole body.
+
+        Raises HTTPRequestEntityTooLarge above the limit, StorageFull when too
+        many bodies come in at once, PayloadProblem when it comes too slowly.
+        """
+        if request.content.is_eof():  # it came with the head: nothing to wait for
+            return await request.read()
+        length = request.content_length
+        if length is not None and length > self._max_body_bytes:
+            raise web.HTTPRequestEntityTooLarge(max_size=self._max_body_bytes, actual_size=length)
+        is_small = length is not None and length <= SMALL_BODY_BYTES and "Content-Encoding" not in request.headers
+        reserve = SMALL_BODY_BYTES if is_small else self._max_body_bytes
+        if self._reserved + reserve > self._max_total_bytes:
+            raise StorageFull("too many large payloads at once", hint="try again in a moment")
+        self._reserved += reserve
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await request.read()
+        except TimeoutError as error:
+            raise PayloadProblem("body", f"did not arrive within {BODY_SECONDS} s") from error
+        finally:
+            self._reserved -= reserve
+
+
+BODIES = web.AppKey("bodies", BodyReader)
+
+
+async def take(request: web.Request) -> web.Response:
+    """Accept alerts: 200 once they are on disk."""
+    body = await request.app[BODIES].read(request)
+    receipt = await request.app[DAEMON].ingest.accept(body)
+    return answer(receipt)
+
+
+ROUTES = [
+    Route(
+        "POST",
+        "/webhook",
+        take,
+        "Take alerts in Alertmanager's webhook format, version 4. They are on disk when the answer comes.",
+        {
+            200: ("The alerts are durable.", ref("Receipt")),
+            400: ("The payload can never succeed; `field` names where.", PROBLEM),
+            413: ("The body is too large.", PROBLEM),
+            503: ("Not now: too much at once, or the journal's disk is full. Try again.", PROBLEM),
+        },
+        body=ref("WebhookMessage"),
+    )
+]

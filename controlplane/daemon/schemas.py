@@ -1,0 +1,132 @@
+"""JSON schemas of what the API takes and gives, for the API description."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from controlplane.daemon.routing import NULLABLE_TIME, TEXT, TIME, Schema, list_of, ref
+
+_STRINGS: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
+_NUMBER_OR_NULL: Schema = {"type": ["number", "null"]}
+_CHECK_STATE: Schema = {"type": "string", "enum": ["OK", "WARNING", "CRITICAL", "UNKNOWN"]}
+_ALERT_STATE: Schema = {"type": "string", "enum": ["firing", "resolved"]}
+
+
+def _object(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Schema:
+    properties = {**required, **(optional or {})}
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+_ALERT = {
+    "fingerprint": TEXT,
+    "name": TEXT,
+    "state": _ALERT_STATE,
+    "severity": TEXT,
+    "priority": {"type": "string", "enum": ["P0", "P1", "P2", "P3"]},
+    "starts_at": TIME,
+    "ends_at": NULLABLE_TIME,
+    "received_at": TIME,
+    "labels": _STRINGS,
+    "annotations": _STRINGS,
+    "generator_url": TEXT,
+    "receiver": TEXT,
+    "group_key": TEXT,
+    "acknowledged_by": {"type": ["string", "null"]},
+}
+
+SCHEMAS: Mapping[str, Schema] = {
+    "Problem": _object({"error": TEXT}, {"field": TEXT, "hint": TEXT}),
+    "Alert": _object(_ALERT),
+    "AlertWithHistory": _object({**_ALERT, "history": list_of(ref("StateChange"))}),
+    "StateChange": _object({"starts_at": TIME, "state": _ALERT_STATE, "at": TIME, "received_at": TIME}),
+    "Check": _object(
+        {
+            "name": TEXT,
+            "kind": TEXT,
+            "state": _CHECK_STATE,
+            "raw_state": _CHECK_STATE,
+            "message": TEXT,
+            "value": _NUMBER_OR_NULL,
+            "unit": TEXT,
+            "warning": _NUMBER_OR_NULL,
+            "critical": _NUMBER_OR_NULL,
+            "duration_seconds": {"type": "number"},
+            "checked_at": TIME,
+            "state_since": TIME,
+        }
+    ),
+    "JobRun": _object(
+        {
+            "id": {"type": "integer"},
+            "task": TEXT,
+            "scheduled_for": TIME,
+            "started_at": NULLABLE_TIME,
+            "finished_at": NULLABLE_TIME,
+            "outcome": {"type": "string", "enum": ["running", "succeeded", "failed", "missed", "interrupted"]},
+            "detail": TEXT,
+            "trigger": {"type": "string", "enum": ["schedule", "catch_up", "manual"]},
+        }
+    ),
+    "Task": _object(
+        {
+            "task": TEXT,
+            "description": TEXT,
+            "schedule": TEXT,
+            "next_due_at": NULLABLE_TIME,
+            "running": {"type": "boolean"},
+            "last_run": {"oneOf": [ref("JobRun"), {"type": "null"}]},
+        }
+    ),
+    "Component": _object({"status": {"type": "string", "enum": ["ok", "down"]}, "detail": TEXT}),
+    "Health": _object(
+        {
+            "status": {"type": "string", "enum": ["ok", "degraded"]},
+            "components": {"type": "object", "additionalProperties": ref("Component")},
+            "version": TEXT,
+            "uptime_seconds": {"type": "number"},
+        }
+    ),
+    "Ready": _object({"ready": {"type": "boolean"}, "detail": TEXT}),
+    "Status": _object(
+        {
+            "state": _CHECK_STATE,
+            "checks": list_of(ref("Check")),
+            "alerts": list_of(ref("Alert")),
+            "jobs": list_of(ref("Task")),
+            "components": {"type": "object", "additionalProperties": ref("Component")},
+            "version": TEXT,
+            "started_at": TIME,
+        }
+    ),
+    "WebhookMessage": _object(
+        {"alerts": list_of(ref("WebhookAlert"))},
+        {
+            "version": TEXT,
+            "groupKey": TEXT,
+            "truncatedAlerts": {"type": "integer"},
+            "status": TEXT,
+            "receiver": TEXT,
+            "groupLabels": _STRINGS,
+            "commonLabels": _STRINGS,
+            "commonAnnotations": _STRINGS,
+            "externalURL": TEXT,
+        },
+    ),
+    "WebhookAlert": _object(
+        {},
+        {
+            "status": _ALERT_STATE,
+            "labels": _STRINGS,
+            "annotations": _STRINGS,
+            "startsAt": TIME,
+            "endsAt": TIME,
+            "generatorURL": TEXT,
+            "fingerprint": TEXT,
+        },
+    ),
+    "Receipt": _object(
+        {
+            "accepted": {"type": "integer"},
+            "set_aside": list_of(_object({"index": {"type": "integer"}, "field": TEXT, "problem": TEXT})),
+        }
+    ),
+}
