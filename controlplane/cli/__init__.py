@@ -1,0 +1,1 @@
+"""The ``cmctl`` command line."""

@@ -1,0 +1,1 @@
+"""Composition roots: the only modules that join services to adapters, one per entry point."""

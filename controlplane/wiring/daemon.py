@@ -1,0 +1,251 @@
+"""Composition root of ``cmctl serve``: every part of the daemon, and the one table of its tasks."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import Any
+
+from aiohttp import web
+
+from controlplane.adapters.alert_files import left_over_alerts
+from controlplane.adapters.alert_log import FileAlertLog, RejectedFolder, read_tail
+from controlplane.adapters.instance_lock import only_instance
+from controlplane.adapters.journal import SegmentJournal
+from controlplane.adapters.store.alerts import PostgresAlertStore
+from controlplane.adapters.store.checks import PostgresCheckStore
+from controlplane.adapters.store.database import Database
+from controlplane.adapters.store.jobs import PostgresJobLedger
+from controlplane.adapters.token_file import ensure_token
+from controlplane.config.paths import DataLayout, resource_dir
+from controlplane.config.schema import Settings
+from controlplane.daemon.app import build_app
+from controlplane.daemon.context import Daemon
+from controlplane.daemon.scheduler import Scheduler, SchedulerTimetable
+from controlplane.daemon.server import serve
+from controlplane.domain.alert import AlertFilter
+from controlplane.domain.job import Schedule
+from controlplane.errors import CmctlError
+from controlplane.services.alerts import MAX_ALERTS_IN_MEMORY, CurrentAlerts
+from controlplane.services.checks import CheckEngine
+from controlplane.services.ingest import AlertIngest, ReceiptClock
+from controlplane.services.jobs import JobService, Task
+from controlplane.services.mover import Mover
+from controlplane.services.retention import Retention
+from controlplane.wiring.checks import build_engine
+from controlplane.wiring.store import database_address
+
+logger = logging.getLogger(__name__)
+
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The objects of one daemon, joined but not started."""
+
+    daemon: Daemon
+    journal: SegmentJournal
+    database: Database
+    mover: Mover
+    alert_log: FileAlertLog
+    scheduler: Scheduler
+    clock: ReceiptClock
+
+
+def run_daemon(settings: Settings) -> None:
+    """Run the control plane in the foreground until a signal ends it.
+
+    Raises Refused when one already runs on the data directory, CmctlError when
+    the port is taken or the directory cannot be used.
+    """
+    layout = DataLayout(settings.data_dir)
+    with only_instance(layout.run / "controlplane.lock"):
+        token = ensure_token(layout.secret("controlplane_token"))
+        asyncio.run(_serve(settings, layout, token))
+
+
+async def _serve(settings: Settings, layout: DataLayout, token: str) -> None:
+    parts = build_parts(settings, layout)
+    app = build_app(
+        parts.daemon,
+        token,
+        max_body_bytes=settings.webhook.max_body_bytes,
+        max_concurrent_requests=settings.http.max_concurrent_requests,
+    )
+
+    listening = asyncio.Event()
+
+    async def resources(_: web.Application) -> AsyncIterator[None]:
+        async with running(parts, layout, listening):
+            yield
+
+    app.cleanup_ctx.append(resources)
+    await serve(app, settings.listen_host, settings.port("controlplane"), listening)
+
+
+def build_parts(settings: Settings, layout: DataLayout) -> Parts:
+    """Join everything. Call inside the event loop; nothing is opened yet."""
+    clock = ReceiptClock()
+    database = Database(database_address(settings, layout))
+    journal = SegmentJournal(layout.journal, settings.webhook.journal_max_mb * MEGABYTE)
+    alert_store, check_store = PostgresAlertStore(database), PostgresCheckStore(database)
+    ledger = PostgresJobLedger(database)
+    rejected, alert_log = RejectedFolder(layout.rejected), FileAlertLog(layout.alert_log)
+    current, mover = CurrentAlerts(), Mover(journal, alert_store, rejected)
+    engine = build_engine(settings, layout, check_store)
+    retention = Retention(
+        alert_store,
+        [check_store, ledger],
+        timedelta(days=settings.webhook.alerts_retention_days),
+        timedelta(days=settings.checks.history_days),
+    )
+    timetable = SchedulerTimetable()
+    tasks = task_table(settings, engine, retention, mover)
+    jobs = JobService(tasks, ledger, timetable, lambda: datetime.now(UTC))
+    daemon = Daemon(
+        version=version("claude-memory-controlplane"),
+        started_at=datetime.now(UTC),
+        ingest=AlertIngest(journal, current, alert_log, rejected, clock, settings.webhook.max_annotation_bytes),
+        current=current,
+        alert_store=alert_store,
+        mover=mover,
+        journal=journal,
+        database=database,
+        jobs=jobs,
+        checks=engine,
+        check_history=check_store,
+        templates=resource_dir("templates"),
+        docs=resource_dir("docs"),
+        links=(("Prometheus", settings.url("prometheus")), ("Alertmanager", settings.url("alertmanager"))),
+    )
+    return Parts(daemon, journal, database, mover, alert_log, Scheduler(jobs, timetable, tasks.values()), clock)
+
+
+def task_table(settings: Settings, engine: CheckEngine, retention: Retention, mover: Mover) -> dict[str, Task]:
+    """Every scheduled task. A new one is one more entry here."""
+
+    async def run_checks() -> str:
+        results = await engine.run_all()
+        return f"{len(results)} checks"
+
+    async def move_journal() -> str:
+        return f"{await mover.move_pending()} records moved"
+
+    tasks = [
+        Task(
+            "health_checks",
+            "Run every health check.",
+            Schedule(every_seconds=settings.checks.interval_seconds),
+            run_checks,
+            timeout_seconds=max(60.0, settings.checks.timeout_seconds * 2),
+        ),
+        Task(
+            "journal_move",
+            "Move what is left in the journal to PostgreSQL; new alerts are moved at once anyway.",
+            Schedule(every_seconds=300),
+            move_journal,
+        ),
+        Task(
+            "retention",
+            "Delete resolved alerts, check results and ledger entries that are older than configured.",
+            Schedule(cron="17 3 * * *"),
+            retention.run,
+            catch_up=True,
+        ),
+    ]
+    return {task.name: task for task in tasks}
+
+
+@contextlib.asynccontextmanager
+async def running(parts: Parts, layout: DataLayout, listening: asyncio.Event) -> AsyncIterator[None]:
+    """Start the parts; on the way out stop them in the order that loses nothing."""
+    _recall(parts, layout)
+    parts.journal.open()
+    jobs = parts.daemon.jobs
+    background = [
+        asyncio.create_task(parts.database.run(), name="database"),
+        asyncio.create_task(_once_tried(parts.database, parts.mover.run()), name="mover"),
+        asyncio.create_task(_follow_database(parts), name="take-over"),
+    ]
+    parts.scheduler.start()
+    first_checks = asyncio.create_task(_once_tried(parts.database, _run_first_checks(jobs, listening)))
+    try:
+        yield
+    finally:
+        parts.scheduler.stop()
+        await jobs.stop()
+        first_checks.cancel()
+        await asyncio.gather(first_checks, return_exceptions=True)
+        await parts.journal.close()
+        await _move_the_rest(parts)
+        for task in reversed(background):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        parts.alert_log.close()
+
+
+async def _once_tried(database: Database, work: Coroutine[Any, Any, None]) -> None:
+    """Give PostgreSQL the chance to be there before anybody complains that it is not."""
+    try:
+        await database.wait_until_tried()
+    except asyncio.CancelledError:
+        work.close()
+        raise
+    await work
+
+
+async def _run_first_checks(jobs: JobService, listening: asyncio.Event) -> None:
+    """Look at everything, ourselves included, at the start instead of waiting for the first time it is due."""
+    await listening.wait()
+    with contextlib.suppress(CmctlError):
+        await jobs.run("health_checks", "schedule")
+
+
+async def _move_the_rest(parts: Parts) -> None:
+    """Leave an empty journal behind when PostgreSQL answers; the records are safe either way."""
+    if parts.database.is_up:
+        with contextlib.suppress(CmctlError, TimeoutError):
+            async with asyncio.timeout(5):
+                await parts.mover.move_pending()
+
+
+def _recall(parts: Parts, layout: DataLayout) -> None:
+    """Fill the memory from alerts.log and the journal, and write the lines that a crash kept out of alerts.log."""
+    logged = read_tail(layout.alert_log)
+    parts.daemon.current.apply(logged)
+    known = {(alert.fingerprint, alert.starts_at, alert.state) for alert in logged}
+    for alert, line in left_over_alerts(layout.journal):
+        parts.daemon.current.apply([alert])
+        parts.clock.not_before(alert.received_at)
+        if (alert.fingerprint, alert.starts_at, alert.state) not in known:
+            parts.alert_log.append(line + b"\n")
+            known.add((alert.fingerprint, alert.starts_at, alert.state))
+    for alert in logged:
+        parts.clock.not_before(alert.received_at)
+
+
+async def _follow_database(parts: Parts) -> None:
+    """Whenever PostgreSQL comes: the first time take the ledger over, always write what waited."""
+    taken_over = False
+    while True:
+        await parts.database.wait_until_up()
+        try:
+            if not taken_over:
+                await _take_over(parts)
+                taken_over = True
+            await parts.daemon.jobs.reconnect()
+        except CmctlError as error:
+            logger.warning("PostgreSQL left again", extra={"action": "take_over", "problem": error.message})
+        await parts.database.wait_until_down()
+
+
+async def _take_over(parts: Parts) -> None:
+    as_of = datetime.now(UTC)
+    await parts.mover.wait_until_moved(timeout_seconds=30)
+    firing = AlertFilter(state="firing", limit=MAX_ALERTS_IN_MEMORY)
+    parts.daemon.current.reconcile(await parts.daemon.alert_store.list_alerts(firing), as_of)
+    await parts.daemon.jobs.take_over()

@@ -1,0 +1,39 @@
+"""Composition root of ``cmctl status``."""
+
+from typing import TYPE_CHECKING
+
+from controlplane.config.default_checks import HEALTH_PAGES, local_url
+from controlplane.config.paths import DataLayout
+from controlplane.config.schema import Settings
+from controlplane.wiring.checks import build_engine
+from controlplane.wiring.stack import service_manager
+
+if TYPE_CHECKING:
+    from controlplane.services.status import StatusService
+
+
+def build_status(settings: Settings, layout: DataLayout) -> "StatusService":
+    """The service behind ``cmctl status``."""
+    from controlplane.adapters.alertmanager import AlertmanagerClient
+    from controlplane.adapters.daemon_client import DaemonClient
+    from controlplane.adapters.threads import in_thread
+    from controlplane.services.status import STALE_INTERVALS, StatusService
+
+    manager = service_manager(settings)
+    timeout_seconds = settings.checks.timeout_seconds
+    token_file = layout.secret("controlplane_token")
+
+    def token() -> str | None:
+        try:
+            return token_file.read_text(encoding="utf-8").strip()
+        except OSError:
+            return None
+
+    return StatusService(
+        engine=build_engine(settings, layout, service_manager=manager),
+        components=lambda: in_thread(manager.statuses, "component statuses"),
+        daemon=DaemonClient(local_url(settings, "controlplane"), timeout_seconds, token),
+        alertmanager=AlertmanagerClient(local_url(settings, "alertmanager"), timeout_seconds),
+        stale_after_seconds=STALE_INTERVALS * settings.checks.interval_seconds + timeout_seconds,
+        urls={component: local_url(settings, component) for component in HEALTH_PAGES},
+    )
