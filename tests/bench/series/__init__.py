@@ -1,0 +1,1 @@
+"""Realistic operations series with labelled incidents."""
