@@ -1,21 +1,20 @@
 """Assess objectives over their windows from raw samples, a day at a time, every query asked once."""
 
-import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from controlplane.domain.slo.burn_rate import burn_rate, burn_rate_pairs, seconds_to_exhaustion, trend
-from controlplane.domain.slo.evaluate import Source, margin, slots_of, sources
+from controlplane.domain.slo.evaluate import Source, sources
 from controlplane.domain.slo.figures import BurnRate, Figures, Pace, figures
-from controlplane.domain.slo.grid import Grid, Series
+from controlplane.domain.slo.grid import Grid
 from controlplane.domain.slo.objective import Objective
 from controlplane.domain.slo.quantities import Interval, Quantities, exclusion_mask, tally
 from controlplane.domain.slo.windows import Period, resolve
-from controlplane.services.slo.fetching import Fetched, Fetcher, Wanted
+from controlplane.services.slo.fetching import Fetcher
 from controlplane.services.slo.ports import SampleSource
+from controlplane.services.slo.walk import DayOf, step_of, walk
 
-_DAY_MS = 86_400_000
 Exclusions = Callable[[Objective], Sequence[Interval]]
 
 
@@ -57,15 +56,12 @@ class _Account:
         return [self.whole, *self.recent, self.before]
 
     @property
-    def step(self) -> int:
-        return round(self.objective.sampling.step_seconds * 1000)
-
-    @property
     def start(self) -> int:
         return min(stretch.start for stretch in self.stretches)
 
-    def grid(self, start: int, end: int) -> Grid:
-        return Grid.between(max(start, self.start), min(end, self.whole.end), self.step)
+    @property
+    def end(self) -> int:
+        return self.whole.end
 
 
 def _nothing_excluded(_: Objective) -> Sequence[Interval]:
@@ -91,21 +87,14 @@ class SloAssessor:
         now = self._clock()
         now_ms = round(now.timestamp() * 1000)
         accounts = [_open(objective, now, self._exclusions(objective)) for objective in objectives]
-        fetcher = Fetcher(self._source)
-        days = list(_days(accounts, now_ms))
-        upcoming = asyncio.create_task(fetcher.fetch(days[0].wanted)) if days else None
-        for position, day in enumerate(days):
-            fetched = await upcoming if upcoming else {}
-            is_last = position + 1 == len(days)
-            upcoming = None if is_last else asyncio.create_task(fetcher.fetch(days[position + 1].wanted))
-            for account in day.accounts:
-                _add_day(account, day, fetched)
+        async for day in walk(Fetcher(self._source), accounts, now_ms):
+            _add_day(day.traveller, day)
         return [_close(account) for account in accounts]
 
 
 def _open(objective: Objective, now: datetime, excluded: Sequence[Interval]) -> _Account:
     period = resolve(objective.window, now.astimezone(UTC))
-    step = round(objective.sampling.step_seconds * 1000)
+    step = step_of(objective)
     end = _milliseconds(now) // step * step
 
     def stretch(seconds: float, until: int = end) -> _Stretch:
@@ -118,52 +107,17 @@ def _open(objective: Objective, now: datetime, excluded: Sequence[Interval]) -> 
     return _Account(objective, period, whole, recent, stretch(pairs[0].long_seconds, recent[0].start), excluded)
 
 
-@dataclass(frozen=True)
-class _Day:
-    """A day (start, end] of UTC, the objectives that need it, and what they need."""
-
-    start: int
-    end: int
-    accounts: Sequence[_Account]
-    wanted: Mapping[Source, Wanted]
-
-
-def _days(accounts: Sequence[_Account], now: int) -> Iterator[_Day]:
-    position = min((account.start for account in accounts), default=now)
-    last = max((account.whole.end for account in accounts), default=now)
-    while position < last:
-        end = min((position // _DAY_MS + 1) * _DAY_MS, last)
-        present = [account for account in accounts if account.grid(position, end).count > 0]
-        yield _Day(position, end, present, _wanted(present, position, end, now))
-        position = end
-
-
-def _wanted(accounts: Sequence[_Account], start: int, end: int, now: int) -> dict[Source, Wanted]:
-    """Every source once, as wide as the objective that needs most of it."""
-    wanted: dict[Source, Wanted] = {}
-    for account in accounts:
-        reach = margin(account.objective) + 2 * account.step
-        first, last = max(start, account.start) - reach, min(end + reach, now)
-        for source in sources(account.objective):
-            known = wanted.get(source)
-            wanted[source] = Wanted(min(first, known.start), max(last, known.end)) if known else Wanted(first, last)
-    return wanted
-
-
-def _add_day(account: _Account, day: _Day, fetched: Mapping[Source, Fetched]) -> None:
-    objective = account.objective
-    needed = {source: fetched[source] for source in sources(objective)}
-    for source, answer in needed.items():
-        account.problems.update(dict.fromkeys(answer.problems))
-        if answer.series:
-            account.seen.add(source)
-    samples: dict[Source, list[Series]] = {source: answer.series for source, answer in needed.items()}
-    slots = slots_of(objective, samples, account.grid(day.start, day.end))
+def _add_day(account: _Account, day: DayOf[_Account]) -> None:
+    account.problems.update(dict.fromkeys(str(problem) for problem in day.problems))
+    account.seen.update(source for source, series in day.samples.items() if series)
+    grid = day.slots.grid
     for stretch in account.stretches:
-        inner = Grid.between(max(day.start, stretch.start), min(day.end, stretch.end), account.step)
+        inner = Grid.between(
+            max(grid.first_end - grid.step, stretch.start), min(int(grid.ends[-1]), stretch.end), grid.step
+        )
         if inner.count:
             mask = exclusion_mask(inner, account.excluded)
-            stretch.quantities += tally(slots.part(inner), objective.unit, mask)
+            stretch.quantities += tally(day.slots.part(inner), account.objective.unit, mask)
 
 
 def _close(account: _Account) -> Assessment:
