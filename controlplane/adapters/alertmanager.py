@@ -8,6 +8,7 @@ from controlplane.adapters.http import get_json
 from controlplane.domain.alert import Alert, priority_of
 from controlplane.errors import CmctlError
 
+_KNOWN = "/api/v2/alerts?active=true&unprocessed=true&silenced=true&inhibited=true"
 _FIRING = "/api/v2/alerts?active=true&unprocessed=true&silenced=false&inhibited=false"
 
 
@@ -29,6 +30,14 @@ class AlertmanagerClient:
         except (KeyError, TypeError, ValueError) as error:
             raise CmctlError(f"{self._url}: not an answer of Alertmanager") from error
         return sorted(alerts, key=lambda alert: alert.starts_at)
+
+    async def known_fingerprints(self) -> frozenset[str]:
+        """Fingerprints of all alerts it has, silenced and inhibited ones too."""
+        answer = await get_json(f"{self._url}{_KNOWN}", self._timeout_seconds)
+        try:
+            return frozenset([str(item["fingerprint"]) for item in answer])
+        except (KeyError, TypeError) as error:
+            raise CmctlError(f"{self._url}: not an answer of Alertmanager") from error
 
     async def configuration(self) -> str:
         """The configuration in use, as YAML; Alertmanager hides its secrets."""

@@ -175,6 +175,15 @@ class Alertmanager(Section):
     group_interval_seconds: Seconds = Field(60, description="Wait before news of a group is sent.")
     repeat_interval_seconds: Seconds = Field(4 * 3600, description="Repeat of a group that still fires.")
     resolve_timeout_seconds: Seconds = Field(300, description="Alertmanager's resolve_timeout.")
+    reconcile_interval_seconds: Seconds = Field(
+        60,
+        description="How often the firing alerts are compared with those that Alertmanager knows. One that it has not "
+        "known for the resolve timeout (and four times prometheus.alert_resend_delay_seconds) counts as over.",
+    )
+    further_urls: list[str] = Field(
+        default_factory=list,
+        description="Base URLs of other Alertmanagers that post to the webhook: what one of them knows still fires.",
+    )
 
 
 class AlertRules(Section):

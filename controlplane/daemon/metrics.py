@@ -79,6 +79,8 @@ class DaemonCollector(Collector):
         yield received
         for name, text, value in (
             ("cmctl_alerts_repeated", "Alerts that brought no news.", counters.repeated),
+            ("cmctl_alerts_superseded", "Alerts ended by a newer episode of theirs.", counters.superseded),
+            ("cmctl_alerts_stale", "Alerts ended because Alertmanager forgot them.", counters.stale),
             ("cmctl_alerts_set_aside", "Alerts of a group that could not be understood.", counters.set_aside),
             ("cmctl_alerts_truncated", "Alerts that Alertmanager left out of notifications.", counters.truncated),
             ("cmctl_webhook_rejected", "Payloads that can never succeed.", counters.rejected),

@@ -31,6 +31,7 @@ _ALERT = {
     "receiver": TEXT,
     "group_key": TEXT,
     "acknowledged_by": {"type": ["string", "null"]},
+    "end_reason": {"type": ["string", "null"], "enum": ["notified", "superseded", "stale", None]},
 }
 
 SCHEMAS: Mapping[str, Schema] = {

@@ -11,6 +11,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 AlertState = Literal["firing", "resolved"]
+# Why an alert is over: Alertmanager said so; a newer episode of the same fingerprint began, so this one had ended;
+# Alertmanager has not known it for longer than its resolve timeout.
+EndReason = Literal["notified", "superseded", "stale"]
 Priority = Literal["P0", "P1", "P2", "P3"]
 
 SEVERITIES = ("critical", "error", "warning", "info")
@@ -30,7 +33,10 @@ _SEPARATOR = 255
 class Alert:
     """One state of one alert. Datetimes are timezone-aware UTC; ``ends_at`` is None while it fires.
 
-    ``received_at`` is when the last notification of it came.
+    ``received_at`` is when the last notification of it came. ``end_reason`` says
+    why a resolved alert is over. Only "notified" makes ``ends_at`` exact: a
+    superseded alert ended at that time at the latest, and a stale one at some
+    time between its last notification and then.
     """
 
     fingerprint: str
@@ -47,6 +53,7 @@ class Alert:
     receiver: str = ""
     group_key: str = ""
     acknowledged_by: str | None = None
+    end_reason: EndReason | None = None
 
 
 @dataclass(frozen=True)
@@ -67,18 +74,42 @@ def priority_of(labels: Mapping[str, str]) -> Priority:
     return _PRIORITY_OF_SEVERITY.get(labels.get("severity", "").lower(), "P3")
 
 
-def settled_state(firing_seen_at: datetime | None, resolved_seen_at: datetime | None) -> AlertState:
-    """State of one alert from when each kind of notification was last received.
+@dataclass(slots=True)
+class Sightings:
+    """When each kind of notification of one episode was received, and the end that its resolved ones give."""
 
-    It does not depend on their order, so late, repeated and swapped
-    notifications end in the same state. The store's query ``move_alerts``
-    follows the same rule; a test compares the two.
+    first_received_at: datetime
+    firing_seen_at: datetime | None = None
+    resolved_seen_at: datetime | None = None
+    notified_end: datetime | None = None
+    stale_seen_at: datetime | None = None
+    stale_end: datetime | None = None
+
+
+def settle(
+    seen: Sightings, newer_episodes: Iterable[tuple[datetime, datetime]] = ()
+) -> tuple[AlertState, datetime | None, EndReason | None]:
+    """State, end and reason of one episode from when each kind of notification was received.
+
+    ``newer_episodes`` are later starts of the same fingerprint, each with when
+    it was first heard of: an alert that begins anew had ended. The result does
+    not depend on the order of notifications, so late, repeated and swapped ones
+    end in the same state. The store's queries ``move_alerts`` and
+    ``supersede_alerts`` follow the same rule; a test compares the two.
     """
-    if resolved_seen_at is None:
-        return "firing"
-    if firing_seen_at is not None and firing_seen_at > resolved_seen_at + REOPEN_AFTER:
-        return "firing"
-    return "resolved"
+    if seen.resolved_seen_at is not None and not _is_news(seen.firing_seen_at, seen.resolved_seen_at):
+        return "resolved", seen.notified_end, "notified"
+    ends = [start for start, heard_at in newer_episodes if not _is_news(seen.firing_seen_at, heard_at)]
+    if ends:
+        return "resolved", min(ends), "superseded"
+    if seen.stale_seen_at is not None and (seen.firing_seen_at is None or seen.stale_seen_at >= seen.firing_seen_at):
+        return "resolved", seen.stale_end, "stale"
+    return "firing", None, None
+
+
+def _is_news(firing_seen_at: datetime | None, closed_at: datetime) -> bool:
+    """Whether an alert was seen firing so long after its end that the end does not hold."""
+    return firing_seen_at is not None and firing_seen_at > closed_at + REOPEN_AFTER
 
 
 def label_fingerprint(labels: Mapping[str, str]) -> str:

@@ -134,6 +134,8 @@ def _parse_alert(item: Any, context: _Context) -> Alert:
         _optional_text(item.get("generatorURL"), context.max_value_bytes),
         context.receiver,
         context.group_key,
+        None,
+        None if state == "firing" else "notified",
     )
 
 

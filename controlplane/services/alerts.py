@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from controlplane.domain.alert import Alert, AlertFilter, StateChange, select, settled_state
+from controlplane.domain.alert import Alert, AlertFilter, Sightings, StateChange, select, settle
 from controlplane.errors import CmctlError, DependencyUnreachable
 from controlplane.services.ports import AlertSource
 
@@ -21,8 +21,15 @@ Identity = tuple[str, datetime]
 @dataclass(slots=True)
 class _Known:
     alert: Alert
-    firing_seen_at: datetime | None
-    resolved_seen_at: datetime | None
+    seen: Sightings
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What notifications changed: the indices of those that were news, and older episodes that they ended."""
+
+    changed: list[int]
+    superseded: list[Alert]
 
 
 class CurrentAlerts:
@@ -38,39 +45,81 @@ class CurrentAlerts:
         self._max_alerts = max_alerts
         self._firing: OrderedDict[Identity, _Known] = OrderedDict()
         self._resolved: OrderedDict[Identity, _Known] = OrderedDict()
-        self._firing_start: dict[str, datetime] = {}
+        self._starts: dict[str, list[datetime]] = {}
         self.forgotten = 0
 
-    def apply(self, alerts: Sequence[Alert]) -> list[int]:
-        """Take notifications in; returns the indices of those that changed something."""
-        return [index for index, alert in enumerate(alerts) if self._apply(alert)]
+    def apply(self, alerts: Sequence[Alert]) -> Applied:
+        """Take notifications in; returns what they changed."""
+        applied = Applied([], [])
+        for index, alert in enumerate(alerts):
+            if self._apply(alert, applied.superseded):
+                applied.changed.append(index)
+        return applied
 
-    def _apply(self, alert: Alert) -> bool:
+    def _apply(self, alert: Alert, superseded: list[Alert]) -> bool:
         identity = (alert.fingerprint, alert.starts_at)
         known = self._firing.pop(identity, None) or self._resolved.pop(identity, None)
         state_before = known.alert.state if known else None
+        starts = self._starts.setdefault(alert.fingerprint, [])
+        if known is None:
+            starts.append(alert.starts_at)
         known = _merge(known, alert)
-        if known.alert.state == "firing":
-            self._firing[identity] = known
-            self._firing_start[alert.fingerprint] = alert.starts_at
-        else:
-            self._resolved[identity] = known
-            if self._firing_start.get(alert.fingerprint) == alert.starts_at:
-                del self._firing_start[alert.fingerprint]
+        newer = self._newer(identity) if len(starts) > 1 else ()
+        self._settle(known, identity, newer)
+        if len(starts) > 1:
+            superseded += self._end_older(identity)
+            if state_before is None and known.alert.end_reason == "superseded":
+                superseded.append(known.alert)
         self._forget_surplus()
         return known.alert.state != state_before
+
+    def _settle(self, known: _Known, identity: Identity, newer: Sequence[tuple[datetime, datetime]]) -> None:
+        state, ends_at, reason = settle(known.seen, newer)
+        if (state, ends_at, reason) != (known.alert.state, known.alert.ends_at, known.alert.end_reason):
+            known.alert = dataclasses.replace(known.alert, state=state, ends_at=ends_at, end_reason=reason)
+        (self._firing if state == "firing" else self._resolved)[identity] = known
+
+    def _newer(self, identity: Identity) -> list[tuple[datetime, datetime]]:
+        """Later starts of the same fingerprint, each with when it was first heard of."""
+        fingerprint, starts_at = identity
+        found = []
+        for start in self._starts[fingerprint]:
+            if start > starts_at:
+                other = self._firing.get((fingerprint, start)) or self._resolved[(fingerprint, start)]
+                found.append((start, other.seen.first_received_at))
+        return found
+
+    def _end_older(self, identity: Identity) -> list[Alert]:
+        """Settle the earlier episodes of a fingerprint anew; returns those that were firing and are now over."""
+        ended = []
+        fingerprint, starts_at = identity
+        for start in [start for start in self._starts[fingerprint] if start < starts_at]:
+            older = (fingerprint, start)
+            was_firing = older in self._firing
+            known = self._firing.pop(older, None) or self._resolved.pop(older)
+            self._settle(known, older, self._newer(older))
+            if was_firing and known.alert.state == "resolved":
+                ended.append(known.alert)
+        return ended
 
     def _forget_surplus(self) -> None:
         if len(self._firing) + len(self._resolved) <= self._max_alerts:
             return
-        (fingerprint, starts_at), _ = (self._resolved or self._firing).popitem(last=False)
-        if self._firing_start.get(fingerprint) == starts_at:
-            del self._firing_start[fingerprint]
+        identity, _ = (self._resolved or self._firing).popitem(last=False)
+        self._forget_start(identity)
         self.forgotten += 1
 
+    def _forget_start(self, identity: Identity) -> None:
+        fingerprint, starts_at = identity
+        starts = self._starts[fingerprint]
+        starts.remove(starts_at)
+        if not starts:
+            del self._starts[fingerprint]
+
     def find_start(self, fingerprint: str) -> datetime | None:
-        """Start of the alert that fires with this fingerprint, if one does."""
-        return self._firing_start.get(fingerprint)
+        """Start of the newest alert that fires with this fingerprint, if one does."""
+        starts = self._starts.get(fingerprint, ())
+        return max((start for start in starts if (fingerprint, start) in self._firing), default=None)
 
     def reconcile(self, firing: Sequence[Alert], as_of: datetime) -> None:
         """Take over what PostgreSQL says fires; what it does not say stops firing, unless news came since ``as_of``."""
@@ -79,8 +128,7 @@ class CurrentAlerts:
         for identity in [key for key in self._firing if key not in told]:
             if self._firing[identity].alert.received_at < as_of:
                 del self._firing[identity]
-                if self._firing_start.get(identity[0]) == identity[1]:
-                    del self._firing_start[identity[0]]
+                self._forget_start(identity)
 
     @property
     def firing_count(self) -> int:
@@ -102,21 +150,33 @@ class CurrentAlerts:
 
 
 def _merge(known: _Known | None, alert: Alert) -> _Known:
+    """Note a notification; the state is settled afterwards.
+
+    The line that alerts.log has of a superseded alert tells no more than that
+    it fired before: what ended it is the newer episode.
+    """
+    received_at = alert.received_at
     if known is None:
-        return _Known(
-            alert,
-            alert.received_at if alert.state == "firing" else None,
-            alert.received_at if alert.state == "resolved" else None,
-        )
-    if alert.state == "firing":
-        known.firing_seen_at = max(known.firing_seen_at or alert.received_at, alert.received_at)
+        known = _Known(alert, Sightings(received_at))
+    seen = known.seen
+    seen.first_received_at = min(seen.first_received_at, received_at)
+    if alert.state == "firing" or alert.end_reason == "superseded":
+        seen.firing_seen_at = _latest(seen.firing_seen_at, received_at)
+    elif alert.end_reason == "stale":
+        seen.stale_seen_at = _latest(seen.stale_seen_at, received_at)
+        seen.stale_end = _latest(seen.stale_end, alert.ends_at)
     else:
-        known.resolved_seen_at = max(known.resolved_seen_at or alert.received_at, alert.received_at)
-    state = settled_state(known.firing_seen_at, known.resolved_seen_at)
-    ends = [moment for moment in (known.alert.ends_at, alert.ends_at) if moment is not None]
-    newest = alert if alert.received_at >= known.alert.received_at else known.alert
-    known.alert = dataclasses.replace(newest, state=state, ends_at=max(ends) if ends and state == "resolved" else None)
+        seen.resolved_seen_at = _latest(seen.resolved_seen_at, received_at)
+        seen.notified_end = _latest(seen.notified_end, alert.ends_at)
+    if received_at >= known.alert.received_at:
+        known.alert = alert
     return known
+
+
+def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other)
 
 
 def changes_of(alerts: Iterable[Alert]) -> list[StateChange]:

@@ -1,7 +1,9 @@
 """Taking alerts in: validate, make durable in the journal, then answer."""
 
+import dataclasses
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,6 +44,8 @@ class IngestCounters:
 
     alerts: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
+    superseded: int = 0
+    stale: int = 0
     set_aside: int = 0
     rejected: int = 0
     truncated: int = 0
@@ -75,6 +79,18 @@ class AlertIngest:
         self._max_value_bytes = max_value_bytes
         self.counters = IngestCounters()
 
+    async def end_stale(self, alerts: Sequence[Alert]) -> None:
+        """Take in that alerts are over although nobody said so: ``alerts`` are resolved with the reason "stale".
+
+        They go the way of every notification, so that each is stored exactly once. Raises StorageFull.
+        """
+        stamped = [dataclasses.replace(alert, received_at=self._clock()) for alert in alerts]
+        lines = [encode_alert(alert) for alert in stamped]
+        await self._journal.append(b"\n".join(lines))
+        applied = self._current.apply(stamped)
+        self._alert_log.append(b"".join([lines[index] + b"\n" for index in applied.changed]))
+        self.counters.stale += len(applied.changed)
+
     async def accept(self, body: bytes) -> Receipt:
         """Take a payload. Returns once its alerts are durable.
 
@@ -103,11 +119,14 @@ class AlertIngest:
 
     def _announce(self, alerts: list[Alert], lines: list[bytes]) -> None:
         """Show durable alerts in memory and write the changes to alerts.log."""
-        changed = self._current.apply(alerts)
-        if changed:
-            self._alert_log.append(b"".join([lines[index] + b"\n" for index in changed]))
+        applied = self._current.apply(alerts)
+        news = [lines[index] + b"\n" for index in applied.changed]
+        news += [encode_alert(alert) + b"\n" for alert in applied.superseded]
+        if news:
+            self._alert_log.append(b"".join(news))
         counters = self.counters
-        counters.repeated += len(alerts) - len(changed)
+        counters.repeated += len(alerts) - len(applied.changed)
+        counters.superseded += len(applied.superseded)
         for alert in alerts:
             counters.alerts[alert.state] += 1
 

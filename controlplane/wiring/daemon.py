@@ -31,11 +31,13 @@ from controlplane.domain.job import Schedule
 from controlplane.errors import CmctlError
 from controlplane.services.alerts import MAX_ALERTS_IN_MEMORY, CurrentAlerts
 from controlplane.services.checks import CheckEngine
-from controlplane.services.ingest import AlertIngest, ReceiptClock
+from controlplane.services.ingest import AlertIngest, ReceiptClock, encode_alert
 from controlplane.services.jobs import JobService, Task
 from controlplane.services.mover import Mover
+from controlplane.services.reconcile import Reconciliation
 from controlplane.services.retention import Retention
 from controlplane.wiring.checks import build_engine
+from controlplane.wiring.reconcile import build_reconciliation
 from controlplane.wiring.store import database_address
 
 logger = logging.getLogger(__name__)
@@ -103,13 +105,14 @@ def build_parts(settings: Settings, layout: DataLayout) -> Parts:
         timedelta(days=settings.webhook.alerts_retention_days),
         timedelta(days=settings.checks.history_days),
     )
+    ingest = AlertIngest(journal, current, alert_log, rejected, clock, settings.webhook.max_annotation_bytes)
     timetable = SchedulerTimetable()
-    tasks = task_table(settings, engine, retention, mover)
+    tasks = task_table(settings, engine, retention, mover, build_reconciliation(settings, current, ingest))
     jobs = JobService(tasks, ledger, timetable, lambda: datetime.now(UTC))
     daemon = Daemon(
         version=version("claude-memory-controlplane"),
         started_at=datetime.now(UTC),
-        ingest=AlertIngest(journal, current, alert_log, rejected, clock, settings.webhook.max_annotation_bytes),
+        ingest=ingest,
         current=current,
         alert_store=alert_store,
         mover=mover,
@@ -125,7 +128,9 @@ def build_parts(settings: Settings, layout: DataLayout) -> Parts:
     return Parts(daemon, journal, database, mover, alert_log, Scheduler(jobs, timetable, tasks.values()), clock)
 
 
-def task_table(settings: Settings, engine: CheckEngine, retention: Retention, mover: Mover) -> dict[str, Task]:
+def task_table(
+    settings: Settings, engine: CheckEngine, retention: Retention, mover: Mover, reconciliation: Reconciliation
+) -> dict[str, Task]:
     """Every scheduled task. A new one is one more entry here."""
 
     async def run_checks() -> str:
@@ -148,6 +153,13 @@ def task_table(settings: Settings, engine: CheckEngine, retention: Retention, mo
             "Move what is left in the journal to PostgreSQL; new alerts are moved at once anyway.",
             Schedule(every_seconds=300),
             move_journal,
+        ),
+        Task(
+            "alert_reconciliation",
+            "End alerts that Alertmanager does not know any more: their resolved notification was lost.",
+            Schedule(every_seconds=settings.alertmanager.reconcile_interval_seconds),
+            reconciliation.run,
+            timeout_seconds=60,
         ),
         Task(
             "retention",
@@ -219,11 +231,12 @@ def _recall(parts: Parts, layout: DataLayout) -> None:
     parts.daemon.current.apply(logged)
     known = {(alert.fingerprint, alert.starts_at, alert.state) for alert in logged}
     for alert, line in left_over_alerts(layout.journal):
-        parts.daemon.current.apply([alert])
+        ended = parts.daemon.current.apply([alert]).superseded
         parts.clock.not_before(alert.received_at)
-        if (alert.fingerprint, alert.starts_at, alert.state) not in known:
-            parts.alert_log.append(line + b"\n")
-            known.add((alert.fingerprint, alert.starts_at, alert.state))
+        for told, text in [(alert, line), *[(older, encode_alert(older)) for older in ended]]:
+            if (told.fingerprint, told.starts_at, told.state) not in known:
+                parts.alert_log.append(text + b"\n")
+                known.add((told.fingerprint, told.starts_at, told.state))
     for alert in logged:
         parts.clock.not_before(alert.received_at)
 

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,11 +10,9 @@ from controlplane.adapters.alertmanager import AlertmanagerClient
 from controlplane.adapters.diagnosis import alerting
 from controlplane.adapters.http import Request, send
 from controlplane.domain.diagnosis import Outcome
-from controlplane.errors import CmctlError, DependencyUnreachable
+from controlplane.errors import CmctlError
+from tests.support.alertmanager import AlertmanagerServer
 from tests.support.peers import garbage, http, serving
-from tests.support.postgresql import free_port
-from tests.support.stack import wait_until
-from tests.support.tools import tool
 
 CONFIGURATION = """
 route: {receiver: hook}
@@ -29,34 +25,13 @@ inhibit_rules:
 
 
 @pytest.fixture(scope="module")
-def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder: Path = tmp_path_factory.mktemp("alertmanager")
-    (folder / "alertmanager.yml").write_text(CONFIGURATION, encoding="utf-8")
-    port = free_port()
-    program = tool("alertmanager")
-    command = [
-        str(program),
-        f"--config.file={folder / 'alertmanager.yml'}",
-        f"--storage.path={folder}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
-    ]
-    # An unpacked Debian package finds its templates from its own root, an installed one from anywhere.
-    process = subprocess.Popen(command, cwd=program.parents[2], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
+def alertmanager() -> Iterator[str]:
+    server = AlertmanagerServer(CONFIGURATION)
     try:
-        wait_until(lambda: _is_ready(url), what="Alertmanager's readiness")
-        yield url
+        server.start()
+        yield server.url
     finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return asyncio.run(send(Request(f"{url}/-/ready"), 5)).is_success
-    except DependencyUnreachable:
-        return False
+        server.remove()
 
 
 async def _post(url: str, *names: str) -> None:
@@ -78,6 +53,9 @@ async def test_alerts_that_are_inhibited_do_not_fire(alertmanager: str) -> None:
     assert (alert.state, alert.severity, alert.priority, alert.receiver) == ("firing", "critical", "P0", "hook")
     assert alert.starts_at.utcoffset() is not None
     assert alert.annotations == {"summary": "s"}
+    known = await client.known_fingerprints()
+    assert len(known) == 3, "the inhibited one is known too"
+    assert alert.fingerprint in known
 
 
 @pytest.mark.parametrize(
@@ -96,3 +74,9 @@ async def test_where_notifications_go(alertmanager: str, port: int, outcomes: se
 async def test_something_else_than_alertmanager(peer: object) -> None:
     with serving(peer) as port, pytest.raises(CmctlError):  # type: ignore[arg-type]
         await AlertmanagerClient(f"http://127.0.0.1:{port}", 10).firing_alerts()
+
+
+@pytest.mark.parametrize("peer", [garbage, http(b"7"), http(b"[{}]"), http(b"[1]"), http(b"[]", "500 Oops")])
+async def test_something_else_knows_no_alerts(peer: object) -> None:
+    with serving(peer) as port, pytest.raises(CmctlError):  # type: ignore[arg-type]
+        await AlertmanagerClient(f"http://127.0.0.1:{port}", 10).known_fingerprints()

@@ -25,11 +25,15 @@ class DaemonProcess:
     """Starts, stops, kills and asks a daemon. Its data directory survives, as a real one would."""
 
     def __init__(
-        self, data_dir: Path, cluster: PostgresqlCluster | None = None, settings: Mapping[str, Any] | None = None
+        self,
+        data_dir: Path,
+        cluster: PostgresqlCluster | None = None,
+        settings: Mapping[str, Any] | None = None,
+        port: int | None = None,
     ) -> None:
         """Without a cluster, PostgreSQL's port is one that nobody answers on."""
         self.data_dir = data_dir
-        self.port = free_port()
+        self.port = port or free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.log = data_dir / "serve.log"
         database = _prepare_database(cluster) if cluster else {}

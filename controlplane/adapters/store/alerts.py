@@ -41,7 +41,12 @@ class PostgresAlertStore:
                 raise PositionMoved(f"journal {journal_id} is not at {batch.start} any more")
             if batch.records:
                 alerts = as_json_array(batch)
-                await connection.execute(query("move_alerts"), {"alerts": alerts, "reopen_after": REOPEN_AFTER})
+                cursor = await connection.execute(
+                    query("move_alerts"), {"alerts": alerts, "reopen_after": REOPEN_AFTER}
+                )
+                if several := [fingerprint for (fingerprint,) in await cursor.fetchall()]:
+                    parameters = {"fingerprints": several, "reopen_after": REOPEN_AFTER}
+                    await connection.execute(query("supersede_alerts"), parameters)
 
     async def list_alerts(self, wanted: AlertFilter) -> list[Alert]:
         """The wanted alerts, firing before resolved, newest start first."""

@@ -14,13 +14,14 @@ SET segment = %(end_segment)s, byte_offset = %(end_offset)s, moved_at = now()
 WHERE journal_id = %(journal_id)s AND segment = %(start_segment)s AND byte_offset = %(start_offset)s
 
 -- name: move_alerts
--- The state follows controlplane/domain/alert.py (settled_state): it depends on when each kind of notification was
--- last received, not on their order. A firing one long after the resolved one opens the alert again.
+-- The state follows controlplane/domain/alert.py (settle): it depends on when each kind of notification was last
+-- received, not on their order. A firing one long after the resolved one opens the alert again. What a newer episode
+-- ends stays ended here; supersede_alerts decides about it, for the fingerprints that this query returns.
 WITH incoming AS (
     SELECT * FROM jsonb_to_recordset(%(alerts)s::jsonb) AS alert (
         fingerprint text, name text, state text, severity text, priority text, starts_at timestamptz,
         ends_at timestamptz, received_at timestamptz, labels jsonb, annotations jsonb, generator_url text,
-        receiver text, group_key text
+        receiver text, group_key text, end_reason text
     )
 ), newest AS (
     SELECT DISTINCT ON (fingerprint, starts_at) * FROM incoming ORDER BY fingerprint, starts_at, received_at DESC
@@ -28,13 +29,16 @@ WITH incoming AS (
     SELECT fingerprint, starts_at,
         min(received_at) AS first_received_at,
         max(received_at) FILTER (WHERE state = 'firing') AS firing_seen_at,
-        max(received_at) FILTER (WHERE state = 'resolved') AS resolved_seen_at,
-        max(ends_at) FILTER (WHERE state = 'resolved') AS ends_at,
+        max(received_at) FILTER (WHERE state = 'resolved' AND end_reason IS DISTINCT FROM 'stale') AS resolved_seen_at,
+        max(ends_at) FILTER (WHERE state = 'resolved' AND end_reason IS DISTINCT FROM 'stale') AS notified_end,
+        max(received_at) FILTER (WHERE end_reason = 'stale') AS stale_seen_at,
+        max(ends_at) FILTER (WHERE end_reason = 'stale') AS stale_end,
         count(*) AS notifications
     FROM incoming GROUP BY fingerprint, starts_at
 ), known AS (
     SELECT alert.fingerprint, alert.starts_at, alert.state, alert.first_received_at, alert.firing_seen_at,
-        alert.resolved_seen_at, alert.ends_at, alert.notifications
+        alert.resolved_seen_at, alert.notified_end, alert.stale_seen_at, alert.stale_end, alert.ends_at,
+        alert.end_reason, alert.notifications
     FROM alerts AS alert JOIN folded USING (fingerprint, starts_at)
     FOR UPDATE OF alert
 ), merged AS (
@@ -42,25 +46,38 @@ WITH incoming AS (
         least(folded.first_received_at, known.first_received_at) AS first_received_at,
         greatest(folded.firing_seen_at, known.firing_seen_at) AS firing_seen_at,
         greatest(folded.resolved_seen_at, known.resolved_seen_at) AS resolved_seen_at,
-        greatest(folded.ends_at, known.ends_at) AS ends_at,
+        greatest(folded.notified_end, known.notified_end) AS notified_end,
+        greatest(folded.stale_seen_at, known.stale_seen_at) AS stale_seen_at,
+        greatest(folded.stale_end, known.stale_end) AS stale_end,
         folded.notifications + coalesce(known.notifications, 0) AS notifications,
-        known.state AS state_before
+        known.state AS state_before,
+        known.ends_at AS end_before,
+        known.end_reason AS reason_before
     FROM folded LEFT JOIN known USING (fingerprint, starts_at)
+), reasoned AS (
+    SELECT *,
+        CASE WHEN resolved_seen_at IS NOT NULL
+                AND (firing_seen_at > resolved_seen_at + %(reopen_after)s::interval) IS NOT TRUE THEN 'notified'
+            WHEN reason_before = 'superseded' THEN 'superseded'
+            WHEN stale_seen_at IS NOT NULL AND (firing_seen_at > stale_seen_at) IS NOT TRUE THEN 'stale'
+        END AS end_reason
+    FROM merged
 ), settled AS (
     SELECT *,
-        CASE WHEN resolved_seen_at IS NULL OR firing_seen_at > resolved_seen_at + %(reopen_after)s::interval
-            THEN 'firing' ELSE 'resolved' END AS state
-    FROM merged
+        CASE WHEN end_reason IS NULL THEN 'firing' ELSE 'resolved' END AS state,
+        CASE end_reason WHEN 'notified' THEN notified_end WHEN 'superseded' THEN end_before
+            WHEN 'stale' THEN stale_end END AS ends_at
+    FROM reasoned
 ), stored AS (
     INSERT INTO alerts AS alert (
         fingerprint, starts_at, name, state, severity, priority, ends_at, received_at, first_received_at,
-        firing_seen_at, resolved_seen_at, notifications, labels, annotations, generator_url, receiver, group_key
+        firing_seen_at, resolved_seen_at, notified_end, stale_seen_at, stale_end, end_reason, notifications,
+        labels, annotations, generator_url, receiver, group_key
     )
-    SELECT fingerprint, starts_at, newest.name, settled.state, newest.severity, newest.priority,
-        CASE WHEN settled.state = 'resolved' THEN settled.ends_at END,
+    SELECT fingerprint, starts_at, newest.name, settled.state, newest.severity, newest.priority, settled.ends_at,
         newest.received_at, settled.first_received_at, settled.firing_seen_at, settled.resolved_seen_at,
-        settled.notifications, newest.labels, newest.annotations, newest.generator_url, newest.receiver,
-        newest.group_key
+        settled.notified_end, settled.stale_seen_at, settled.stale_end, settled.end_reason, settled.notifications,
+        newest.labels, newest.annotations, newest.generator_url, newest.receiver, newest.group_key
     FROM settled JOIN newest USING (fingerprint, starts_at)
     ON CONFLICT (fingerprint, starts_at) DO UPDATE SET
         name = excluded.name,
@@ -72,13 +89,17 @@ WITH incoming AS (
         first_received_at = excluded.first_received_at,
         firing_seen_at = excluded.firing_seen_at,
         resolved_seen_at = excluded.resolved_seen_at,
+        notified_end = excluded.notified_end,
+        stale_seen_at = excluded.stale_seen_at,
+        stale_end = excluded.stale_end,
+        end_reason = excluded.end_reason,
         notifications = excluded.notifications,
         labels = excluded.labels,
         annotations = excluded.annotations,
         generator_url = excluded.generator_url,
         receiver = excluded.receiver,
         group_key = excluded.group_key
-    RETURNING id, fingerprint, starts_at, state, firing_seen_at, resolved_seen_at
+    RETURNING id, fingerprint, starts_at, state, firing_seen_at, resolved_seen_at, stale_seen_at
 ), told AS (
     SELECT stored.id, incoming.state,
         CASE WHEN incoming.state = 'firing' THEN incoming.starts_at ELSE incoming.ends_at END AS at,
@@ -87,16 +108,56 @@ WITH incoming AS (
     UNION ALL
     SELECT stored.id, 'firing', stored.firing_seen_at, stored.firing_seen_at
     FROM stored JOIN settled USING (fingerprint, starts_at)
-    WHERE stored.state = 'firing' AND stored.resolved_seen_at IS NOT NULL
+    WHERE stored.state = 'firing' AND (stored.resolved_seen_at IS NOT NULL OR stored.stale_seen_at IS NOT NULL)
         AND settled.state_before IS DISTINCT FROM 'firing'
+), recorded AS (
+    INSERT INTO alert_states (alert_id, state, at, received_at)
+    SELECT id, state, at, min(received_at) FROM told GROUP BY id, state, at
+    ON CONFLICT DO NOTHING
+)
+SELECT fingerprint FROM folded GROUP BY fingerprint HAVING count(*) > 1
+UNION
+SELECT folded.fingerprint FROM folded WHERE EXISTS (
+    SELECT FROM alerts AS other
+    WHERE other.fingerprint = folded.fingerprint AND other.starts_at <> folded.starts_at
+)
+
+-- name: supersede_alerts
+-- An alert that begins anew had ended, although nobody said so: its older episodes end when the next one began, at the
+-- latest. One that is seen firing long after the newer one was first heard of (by another Alertmanager) fires again.
+WITH episode AS (
+    SELECT old.id, old.state, old.ends_at, old.end_reason, old.firing_seen_at, next.starts_at AS next_start,
+        next.first_received_at AS next_received_at,
+        old.stale_end,
+        old.stale_seen_at IS NOT NULL AND (old.firing_seen_at > old.stale_seen_at) IS NOT TRUE AS is_stale
+    FROM alerts AS old LEFT JOIN LATERAL (
+        SELECT starts_at, first_received_at FROM alerts AS newer
+        WHERE newer.fingerprint = old.fingerprint AND newer.starts_at > old.starts_at
+            AND (old.firing_seen_at > newer.first_received_at + %(reopen_after)s::interval) IS NOT TRUE
+        ORDER BY starts_at LIMIT 1
+    ) AS next ON true
+    WHERE old.fingerprint = ANY(%(fingerprints)s) AND old.end_reason IS DISTINCT FROM 'notified'
+), decided AS (
+    SELECT *,
+        CASE WHEN next_start IS NOT NULL THEN next_start WHEN is_stale THEN stale_end END AS new_end,
+        CASE WHEN next_start IS NOT NULL THEN 'superseded' WHEN is_stale THEN 'stale' END AS new_reason
+    FROM episode
+), changed AS (
+    UPDATE alerts AS alert
+    SET state = CASE WHEN new_reason IS NULL THEN 'firing' ELSE 'resolved' END,
+        ends_at = new_end, end_reason = new_reason
+    FROM decided
+    WHERE alert.id = decided.id
+        AND (decided.end_reason IS DISTINCT FROM new_reason OR decided.ends_at IS DISTINCT FROM new_end)
+    RETURNING alert.id, alert.state, alert.ends_at, decided.firing_seen_at, decided.next_received_at
 )
 INSERT INTO alert_states (alert_id, state, at, received_at)
-SELECT id, state, at, min(received_at) FROM told GROUP BY id, state, at
+SELECT id, state, coalesce(ends_at, firing_seen_at), coalesce(next_received_at, firing_seen_at) FROM changed
 ON CONFLICT DO NOTHING
 
 -- name: list_alerts
 SELECT fingerprint, name, state, severity, priority, starts_at, ends_at, received_at, labels, annotations,
-    generator_url, receiver, group_key, acknowledged_by
+    generator_url, receiver, group_key, acknowledged_by, end_reason
 FROM alerts
 WHERE (%(state)s::text IS NULL OR state = %(state)s)
     AND (%(severity)s::text IS NULL OR severity = %(severity)s)

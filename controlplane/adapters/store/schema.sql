@@ -27,11 +27,18 @@ CREATE TABLE alerts (
     receiver text NOT NULL,
     group_key text NOT NULL,
     acknowledged_by text,
+    -- Why it is over: said so, or a newer episode began, or Alertmanager knows it no more.
+    end_reason text CHECK (end_reason IN ('notified', 'superseded', 'stale')),
+    notified_end timestamptz,
+    stale_seen_at timestamptz,
+    stale_end timestamptz,
     UNIQUE (fingerprint, starts_at),
     CHECK ((state = 'resolved') = (ends_at IS NOT NULL))
 );
 CREATE INDEX alerts_in_list_order ON alerts (state, starts_at DESC, fingerprint);
 CREATE INDEX alerts_by_receipt ON alerts (received_at);
+-- Episodes that a newer one may end, or may have ended.
+CREATE INDEX alerts_without_notified_end ON alerts (fingerprint, starts_at) WHERE end_reason IS DISTINCT FROM 'notified';
 CREATE INDEX alerts_by_label ON alerts USING gin (labels jsonb_path_ops);
 
 -- Every change of state of an alert; ``at`` is the sender's time, received_at ours.

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from controlplane.services.alerts import AlertAnswer
 
 TABLE_LIMIT = 100
+_END_NOTES = {
+    "superseded": " at the latest: it began anew then, and nobody said when it had ended",
+    "stale": " or before: Alertmanager did not know it any more",
+}
 _PRIORITY_COLOURS = {"P0": "red", "P1": "red", "P2": "yellow", "P3": "cyan"}
 
 
@@ -177,7 +181,7 @@ def _alert_page(alert: "Alert", found: "AlertAnswer") -> str:
         ["priority", alert.priority],
         ["severity", alert.severity or "-"],
         ["starts", _time(alert.starts_at)],
-        ["ends", _time(alert.ends_at)],
+        ["ends", f"{_time(alert.ends_at)}{_END_NOTES.get(alert.end_reason or '', '')}"],
         ["last notification", _time(alert.received_at)],
         ["acknowledged by", alert.acknowledged_by or "-"],
         *[[f"label {name}", value] for name, value in sorted(alert.labels.items())],

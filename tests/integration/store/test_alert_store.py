@@ -1,5 +1,6 @@
 """Alerts in a real PostgreSQL: exactly once, in order, the same state as in memory."""
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,7 @@ def alert(
         "ends_at": NOW + timedelta(minutes=received_minutes) if state == "resolved" else None,
         "received_at": NOW + timedelta(minutes=received_minutes),
         "labels": {"alertname": "X"},
+        "end_reason": "notified" if state == "resolved" else None,
         **fields,
     }
     return Alert(**values)  # type: ignore[arg-type]
@@ -142,8 +144,9 @@ STEPS = st.lists(
         fingerprint=st.sampled_from(["a", "b"]),
         state=st.sampled_from(["firing", "resolved"]),
         received_minutes=st.integers(0, 15),
-        start_minutes=st.sampled_from([0, 1]),
-    ),
+        start_minutes=st.sampled_from([0, 1, 2]),
+        end_reason=st.sampled_from(["notified", "stale"]),
+    ).map(lambda made: made if made.state == "resolved" else dataclasses.replace(made, end_reason=None)),
     max_size=12,
 )
 
@@ -160,9 +163,32 @@ async def test_memory_and_postgresql_settle_on_the_same_state(
     for start, end in itertools.pairwise(bounds):
         await feed.move(steps[start:end])
         current.apply(steps[start:end])
-    stored = [(a.fingerprint, a.starts_at, a.state, a.ends_at) for a in await feed.store.list_alerts(AlertFilter())]
-    remembered = [(a.fingerprint, a.starts_at, a.state, a.ends_at) for a in await current.list_alerts(AlertFilter())]
-    assert stored == remembered
+    assert settled(await feed.store.list_alerts(AlertFilter())) == settled(await current.list_alerts(AlertFilter()))
+
+
+def settled(alerts: list[Alert]) -> list[tuple[object, ...]]:
+    return [(alert.fingerprint, alert.starts_at, alert.state, alert.ends_at, alert.end_reason) for alert in alerts]
+
+
+@pytest.mark.parametrize("in_one_batch", [True, False])
+async def test_an_alert_whose_end_was_lost_is_over_when_it_begins_anew(database: Database, in_one_batch: bool) -> None:
+    feed = Feed(database)
+    lost, anew, repeated = (
+        alert("a", start_minutes=-60),
+        alert("a", received_minutes=1, start_minutes=-5),
+        alert("a", received_minutes=2, start_minutes=-5),
+    )
+    for group in [[lost, anew, repeated]] if in_one_batch else [[lost], [anew], [repeated]]:
+        await feed.move(group)
+    newest, older = await feed.store.list_alerts(AlertFilter())
+    assert (newest.state, newest.end_reason) == ("firing", None)
+    assert (older.state, older.ends_at, older.end_reason) == ("resolved", NOW - timedelta(minutes=5), "superseded")
+    history = [(change.starts_at, change.state, change.at) for change in await feed.store.history("a")]
+    assert history == [
+        (older.starts_at, "firing", older.starts_at),
+        (older.starts_at, "resolved", NOW - timedelta(minutes=5)),
+        (newest.starts_at, "firing", newest.starts_at),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from controlplane.domain.alert import (
     Alert,
     AlertCursor,
     AlertFilter,
+    Sightings,
     label_fingerprint,
     priority_of,
     select,
-    settled_state,
+    settle,
 )
 
 NOW = datetime(2025, 7, 7, 12, tzinfo=UTC)
@@ -79,11 +80,65 @@ def test_priority_comes_from_its_label_then_from_the_severity(labels: dict[str, 
 def test_state_depends_on_when_each_was_seen(
     case: str, firing_after_seconds: float | None, resolved_after_seconds: float | None, expected: str
 ) -> None:
-    seen = [
+    firing, resolved = (
         None if after is None else NOW + timedelta(seconds=after)
         for after in (firing_after_seconds, resolved_after_seconds)
-    ]
-    assert settled_state(*seen) == expected, case
+    )
+    end = NOW if resolved else None
+    expected_end = (NOW, "notified") if expected == "resolved" else (None, None)
+    seen = Sightings(NOW, firing_seen_at=firing, resolved_seen_at=resolved, notified_end=end)
+    assert settle(seen) == (expected, *expected_end), case
+
+
+def minutes(after: float) -> datetime:
+    return NOW + timedelta(minutes=after)
+
+
+@pytest.mark.parametrize(
+    ("case", "seen", "newer", "expected"),
+    [
+        (
+            "a newer episode ends it when that one began",
+            Sightings(NOW, firing_seen_at=NOW),
+            [(minutes(10), minutes(11))],
+            ("resolved", minutes(10), "superseded"),
+        ),
+        (
+            "the next of several newer ones",
+            Sightings(NOW, firing_seen_at=NOW),
+            [(minutes(20), minutes(21)), (minutes(10), minutes(30))],
+            ("resolved", minutes(10), "superseded"),
+        ),
+        (
+            "what Alertmanager itself said of the end counts more",
+            Sightings(NOW, firing_seen_at=NOW, resolved_seen_at=minutes(40), notified_end=minutes(9)),
+            [(minutes(10), minutes(11))],
+            ("resolved", minutes(9), "notified"),
+        ),
+        (
+            "seen firing long after the newer one was heard of, it fires",
+            Sightings(NOW, firing_seen_at=minutes(17)),
+            [(minutes(10), minutes(11))],
+            ("firing", None, None),
+        ),
+        (
+            "unknown to Alertmanager",
+            Sightings(NOW, firing_seen_at=NOW, stale_seen_at=minutes(6), stale_end=minutes(1)),
+            [],
+            ("resolved", minutes(1), "stale"),
+        ),
+        (
+            "heard of again, it fires at once: that it was over was no more than a guess",
+            Sightings(NOW, firing_seen_at=minutes(7), stale_seen_at=minutes(6), stale_end=minutes(1)),
+            [],
+            ("firing", None, None),
+        ),
+    ],
+)
+def test_an_alert_whose_end_nobody_told(
+    case: str, seen: Sightings, newer: list[tuple[datetime, datetime]], expected: tuple[object, ...]
+) -> None:
+    assert settle(seen, newer) == expected, case
 
 
 def test_select_puts_firing_first_and_the_newest_start_first() -> None:

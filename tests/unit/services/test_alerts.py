@@ -39,7 +39,7 @@ async def test_news_is_told_from_repeats(
     case: str, notifications: list[Alert], changed: list[int], state: AlertState
 ) -> None:
     current = CurrentAlerts()
-    assert current.apply(notifications) == changed, case
+    assert current.apply(notifications).changed == changed, case
     (found,) = await current.list_alerts(AlertFilter())
     assert found.state == state
     assert (found.ends_at is None) == (state == "firing")
@@ -51,6 +51,30 @@ def test_the_start_of_a_firing_alert_is_found_until_it_is_resolved() -> None:
     assert current.find_start("a") == NOW - timedelta(minutes=5)
     current.apply([alert("a", "resolved", 1, start_minutes=-5)])
     assert current.find_start("a") is None
+
+
+async def test_a_newer_episode_ends_the_older_one_once() -> None:
+    current = CurrentAlerts()
+    current.apply([alert("a", start_minutes=-60), alert("b", start_minutes=-60)])
+    applied = current.apply([alert("a", received_minutes=1, start_minutes=-5)])
+    assert applied.changed == [0]
+    (ended,) = applied.superseded
+    assert (ended.starts_at, ended.state, ended.end_reason) == (NOW - timedelta(hours=1), "resolved", "superseded")
+    assert ended.ends_at == NOW - timedelta(minutes=5)
+    assert current.apply([alert("a", received_minutes=2, start_minutes=-5)]).superseded == []
+    assert [(item.fingerprint, item.starts_at) for item in current.firing()] == [
+        ("a", NOW - timedelta(minutes=5)),
+        ("b", NOW - timedelta(minutes=60)),
+    ]
+    assert current.find_start("a") == NOW - timedelta(minutes=5)
+
+
+async def test_the_line_of_a_superseded_alert_read_back_says_the_same() -> None:
+    current, again = CurrentAlerts(), CurrentAlerts()
+    older, newer = alert("a", start_minutes=-60), alert("a", received_minutes=1, start_minutes=-5)
+    applied = current.apply([older, newer])
+    again.apply([newer, *applied.superseded])
+    assert await again.list_alerts(AlertFilter()) == await current.list_alerts(AlertFilter())
 
 
 async def test_memory_is_bounded_and_forgets_resolved_alerts_first() -> None:
