@@ -18,6 +18,10 @@ COMMANDS = {
     "check": ("controlplane.cli.commands.check:check", "Run and list health checks."),
     "alerts": ("controlplane.cli.commands.alerts:alerts", "List, show and test alerts."),
     "slo": ("controlplane.cli.commands.slo:slo", "Show where the objectives stand; generate their alert rules."),
+    "maintenance": (
+        "controlplane.cli.commands.maintenance:maintenance",
+        "Enter, list and end windows that do not count.",
+    ),
     "anomaly": ("controlplane.cli.commands.anomaly:anomaly", "Score series and review what is unusual."),
     "jobs": ("controlplane.cli.commands.jobs:jobs", "List, run and review scheduled jobs."),
     "logs": ("controlplane.cli.commands.logs:logs", "Show the logs of the components."),

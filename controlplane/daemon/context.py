@@ -10,11 +10,14 @@ from typing import Protocol
 from aiohttp import web
 
 from controlplane.domain.check import CheckResult
+from controlplane.services.actions import ActionLedger
 from controlplane.services.alerts import CurrentAlerts
 from controlplane.services.ingest import AlertIngest
 from controlplane.services.jobs import JobService
+from controlplane.services.maintenance import MaintenanceService
 from controlplane.services.mover import Mover
 from controlplane.services.ports import AlertStore
+from controlplane.services.silences import SilenceKeeper
 
 
 class DatabaseHealth(Protocol):
@@ -82,6 +85,9 @@ class Daemon:
     jobs: JobService
     checks: Checks
     check_history: CheckHistory
+    maintenance: MaintenanceService
+    silences: SilenceKeeper
+    actions: ActionLedger
     templates: Path
     docs: Path
     links: tuple[tuple[str, str], ...] = ()

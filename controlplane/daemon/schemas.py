@@ -7,6 +7,7 @@ from controlplane.daemon.routing import NULLABLE_TIME, TEXT, TIME, Schema, list_
 
 _STRINGS: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
 _NUMBER_OR_NULL: Schema = {"type": ["number", "null"]}
+_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 _CHECK_STATE: Schema = {"type": "string", "enum": ["OK", "WARNING", "CRITICAL", "UNKNOWN"]}
 _ALERT_STATE: Schema = {"type": "string", "enum": ["firing", "resolved"]}
 
@@ -32,6 +33,25 @@ _ALERT = {
     "group_key": TEXT,
     "acknowledged_by": {"type": ["string", "null"]},
     "end_reason": {"type": ["string", "null"], "enum": ["notified", "superseded", "stale", None]},
+}
+
+_MAINTENANCE = {
+    "id": {"type": "integer"},
+    "key": TEXT,
+    "state": {"type": "string", "enum": ["planned", "active", "over", "withdrawn"]},
+    "author": TEXT,
+    "reason": TEXT,
+    "services": list_of(TEXT),
+    "matchers": list_of(TEXT),
+    "objectives": list_of(TEXT),
+    "starts_at": TIME,
+    "ends_at": TIME,
+    "recurrence": _TEXT_OR_NULL,
+    "time_zone": TEXT,
+    "entered_at": TIME,
+    "entered_after_the_fact": {"type": "boolean"},
+    "ended_at": NULLABLE_TIME,
+    "ended_by": _TEXT_OR_NULL,
 }
 
 SCHEMAS: Mapping[str, Schema] = {
@@ -75,6 +95,34 @@ SCHEMAS: Mapping[str, Schema] = {
             "next_due_at": NULLABLE_TIME,
             "running": {"type": "boolean"},
             "last_run": {"oneOf": [ref("JobRun"), {"type": "null"}]},
+        }
+    ),
+    "Maintenance": _object(_MAINTENANCE),
+    "MaintenanceWithSilence": _object({**_MAINTENANCE, "silence_problem": _TEXT_OR_NULL}),
+    "MaintenanceRequest": _object(
+        {"key": TEXT, "author": TEXT, "reason": TEXT},
+        {
+            "services": list_of(TEXT),
+            "matchers": list_of(TEXT),
+            "everything": {"type": "boolean"},
+            "starts_at": NULLABLE_TIME,
+            "ends_at": NULLABLE_TIME,
+            "duration_seconds": _NUMBER_OR_NULL,
+            "recurrence": _TEXT_OR_NULL,
+            "time_zone": TEXT,
+        },
+    ),
+    "MaintenanceEndRequest": _object({"author": TEXT}, {"withdraw": {"type": "boolean"}}),
+    "Action": _object(
+        {
+            "id": {"type": "integer"},
+            "kind": TEXT,
+            "actor": TEXT,
+            "subject": TEXT,
+            "detail": TEXT,
+            "at": TIME,
+            "until": NULLABLE_TIME,
+            "outcome": {"type": "string", "enum": ["running", "succeeded", "failed", "interrupted"]},
         }
     ),
     "Component": _object({"status": {"type": "string", "enum": ["ok", "down"]}, "detail": TEXT}),

@@ -15,6 +15,7 @@ from controlplane.adapters.alert_files import left_over_alerts
 from controlplane.adapters.alert_log import FileAlertLog, RejectedFolder, read_tail
 from controlplane.adapters.instance_lock import only_instance
 from controlplane.adapters.journal import SegmentJournal
+from controlplane.adapters.store.actions import PostgresActionLedger
 from controlplane.adapters.store.alerts import PostgresAlertStore
 from controlplane.adapters.store.checks import PostgresCheckStore
 from controlplane.adapters.store.database import Database
@@ -36,7 +37,9 @@ from controlplane.services.jobs import JobService, Task
 from controlplane.services.mover import Mover
 from controlplane.services.reconcile import Reconciliation
 from controlplane.services.retention import Retention
+from controlplane.services.silences import SilenceKeeper
 from controlplane.wiring.checks import build_engine
+from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.reconcile import build_reconciliation
 from controlplane.wiring.store import database_address
 
@@ -107,7 +110,9 @@ def build_parts(settings: Settings, layout: DataLayout) -> Parts:
     )
     ingest = AlertIngest(journal, current, alert_log, rejected, clock, settings.webhook.max_annotation_bytes)
     timetable = SchedulerTimetable()
-    tasks = task_table(settings, engine, retention, mover, build_reconciliation(settings, current, ingest))
+    reconciliation = build_reconciliation(settings, current, ingest)
+    maintenance = build_maintenance(settings, database)
+    tasks = task_table(settings, engine, retention, mover, reconciliation, maintenance.silences)
     jobs = JobService(tasks, ledger, timetable, lambda: datetime.now(UTC))
     daemon = Daemon(
         version=version("claude-memory-controlplane"),
@@ -121,6 +126,9 @@ def build_parts(settings: Settings, layout: DataLayout) -> Parts:
         jobs=jobs,
         checks=engine,
         check_history=check_store,
+        maintenance=maintenance.service,
+        silences=maintenance.silences,
+        actions=PostgresActionLedger(database),
         templates=resource_dir("templates"),
         docs=resource_dir("docs"),
         links=(("Prometheus", settings.url("prometheus")), ("Alertmanager", settings.url("alertmanager"))),
@@ -129,7 +137,12 @@ def build_parts(settings: Settings, layout: DataLayout) -> Parts:
 
 
 def task_table(
-    settings: Settings, engine: CheckEngine, retention: Retention, mover: Mover, reconciliation: Reconciliation
+    settings: Settings,
+    engine: CheckEngine,
+    retention: Retention,
+    mover: Mover,
+    reconciliation: Reconciliation,
+    silences: SilenceKeeper,
 ) -> dict[str, Task]:
     """Every scheduled task. A new one is one more entry here."""
 
@@ -159,6 +172,13 @@ def task_table(
             "End alerts that Alertmanager does not know any more: their resolved notification was lost.",
             Schedule(every_seconds=settings.alertmanager.reconcile_interval_seconds),
             reconciliation.run,
+            timeout_seconds=60,
+        ),
+        Task(
+            "maintenance_silences",
+            "Make and expire Alertmanager's silences as maintenance begins and ends.",
+            Schedule(every_seconds=30),
+            silences.reconcile,
             timeout_seconds=60,
         ),
         Task(

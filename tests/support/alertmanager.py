@@ -23,11 +23,13 @@ receivers:
     webhook_configs: [{{url: "http://127.0.0.1:{port}/webhook", send_resolved: true}}]
 """
 
+TO_NOBODY = "{route: {receiver: nobody}, receivers: [{name: nobody}]}"
+
 
 class AlertmanagerServer:
     """Start it, post alerts to it, stop it. ``remove`` at the end. ``webhook_port`` is where it posts to."""
 
-    def __init__(self, configuration: str, webhook_port: int = 0) -> None:
+    def __init__(self, configuration: str = TO_NOBODY, webhook_port: int = 0) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="alertmanager-test-"))
         (self.folder / "alertmanager.yml").write_text(configuration, encoding="utf-8")
         self.port = free_port()

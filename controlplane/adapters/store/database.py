@@ -123,8 +123,7 @@ class Database:
     async def _try_to_connect(self) -> None:
         try:
             async with asyncio.timeout(OPERATION_SECONDS):
-                if self._migrates:
-                    await self._migrate()
+                await self._greet()
                 pool = await self._open_pool()
         except (psycopg.Error, OSError, PoolTimeout, TimeoutError, CmctlError) as error:
             self._note_problem(error)
@@ -137,10 +136,12 @@ class Database:
         self._down.clear()
         logger.info("Connected to PostgreSQL", extra={"action": "connect_database"})
 
-    async def _migrate(self) -> None:
+    async def _greet(self) -> None:
+        """Connect once before there is a pool, which would only say that it took too long."""
         connection = await AsyncConnection.connect(**self._address.parameters(), autocommit=True)
         async with connection:
-            await migrate(connection)
+            if self._migrates:
+                await migrate(connection)
 
     async def _open_pool(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
         pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(

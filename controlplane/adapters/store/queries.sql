@@ -257,3 +257,37 @@ DELETE FROM check_results WHERE checked_at < %(before)s
 
 -- name: delete_check_states
 DELETE FROM check_states WHERE checked_at < %(before)s
+
+-- name: add_action
+INSERT INTO actions (kind, actor, subject, detail, at, until, outcome)
+VALUES (%(kind)s, %(actor)s, %(subject)s, %(detail)s, %(at)s, %(until)s, %(outcome)s)
+RETURNING id
+
+-- name: finish_action
+UPDATE actions SET until = %(until)s, outcome = %(outcome)s, detail = %(detail)s WHERE id = %(id)s
+
+-- name: list_actions
+SELECT id, kind, actor, subject, detail, at, until, outcome FROM actions
+WHERE (%(kind)s::text IS NULL OR kind = %(kind)s)
+    AND (%(since)s::timestamptz IS NULL OR at >= %(since)s OR until >= %(since)s OR outcome = 'running')
+ORDER BY at DESC, id DESC
+LIMIT %(limit)s
+
+-- name: add_maintenance
+INSERT INTO maintenance (key, author, reason, services, matchers, starts_at, ends_at, recurrence, time_zone,
+    entered_at, withdrawn)
+VALUES (%(key)s, %(author)s, %(reason)s, %(services)s, %(matchers)s, %(starts_at)s, %(ends_at)s, %(recurrence)s,
+    %(time_zone)s, %(entered_at)s, false)
+ON CONFLICT (key) DO NOTHING
+RETURNING id
+
+-- name: end_maintenance
+UPDATE maintenance SET ended_at = %(ended_at)s, ended_by = %(ended_by)s, withdrawn = %(withdrawn)s
+WHERE id = %(id)s AND NOT withdrawn AND (ended_at IS NULL OR %(withdrawn)s)
+
+-- name: find_maintenance
+SELECT id, key, author, reason, services, matchers, starts_at, ends_at, recurrence, time_zone, entered_at, ended_at,
+    ended_by, withdrawn
+FROM maintenance
+WHERE (%(id)s::bigint IS NULL OR id = %(id)s) AND (%(key)s::text IS NULL OR key = %(key)s)
+ORDER BY starts_at, id

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from controlplane.domain.maintenance import Exclusion, within
 from controlplane.domain.slo.burn_rate import burn_rate, burn_rate_pairs, seconds_to_exhaustion, trend
 from controlplane.domain.slo.evaluate import Source, sources
 from controlplane.domain.slo.figures import BurnRate, Figures, Pace, figures
@@ -15,18 +16,22 @@ from controlplane.services.slo.fetching import Fetcher
 from controlplane.services.slo.ports import SampleSource
 from controlplane.services.slo.walk import DayOf, step_of, walk
 
-Exclusions = Callable[[Objective], Sequence[Interval]]
+Exclusions = Callable[[Objective, datetime, datetime], Sequence[Exclusion]]
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """What is known about one objective now. ``problems`` says which parts are unknown, and why."""
+    """What is known about one objective now. ``problems`` says which parts are unknown, and why.
+
+    ``exclusions`` lists the maintenance within the period, overlapping ones each by itself.
+    """
 
     objective: Objective
     period: Period
     figures: Figures
     pace: Pace
     problems: tuple[str, ...]
+    exclusions: tuple[Exclusion, ...] = ()
 
 
 @dataclass
@@ -47,7 +52,8 @@ class _Account:
     whole: _Stretch
     recent: list[_Stretch]
     before: _Stretch
-    excluded: Sequence[Interval]
+    excluded: Sequence[Interval] = ()
+    exclusions: tuple[Exclusion, ...] = ()
     seen: set[Source] = field(default_factory=set)
     problems: dict[str, None] = field(default_factory=dict)
 
@@ -64,15 +70,16 @@ class _Account:
         return self.whole.end
 
 
-def _nothing_excluded(_: Objective) -> Sequence[Interval]:
+def nothing_excluded(objective: Objective, start: datetime, end: datetime) -> Sequence[Exclusion]:
+    """No maintenance."""
     return ()
 
 
 class SloAssessor:
-    """Computes assessments. ``clock`` gives the time, ``exclusions`` the maintenance of an objective."""
+    """Computes assessments. ``clock`` gives the time, ``exclusions`` the maintenance of an objective in a stretch."""
 
     def __init__(
-        self, source: SampleSource, clock: Callable[[], datetime], exclusions: Exclusions = _nothing_excluded
+        self, source: SampleSource, clock: Callable[[], datetime], exclusions: Exclusions = nothing_excluded
     ) -> None:
         self._source = source
         self._clock = clock
@@ -86,13 +93,20 @@ class SloAssessor:
         """
         now = self._clock()
         now_ms = round(now.timestamp() * 1000)
-        accounts = [_open(objective, now, self._exclusions(objective)) for objective in objectives]
+        accounts = [self._open(objective, now) for objective in objectives]
         async for day in walk(Fetcher(self._source), accounts, now_ms):
             _add_day(day.traveller, day)
         return [_close(account) for account in accounts]
 
+    def _open(self, objective: Objective, now: datetime) -> _Account:
+        account = _open(objective, now)
+        found = self._exclusions(objective, _moment(account.start), now)
+        account.excluded = [(_milliseconds(one.starts_at), _milliseconds(one.ends_at)) for one in found]
+        account.exclusions = tuple(within(found, account.period.start, account.period.end))
+        return account
 
-def _open(objective: Objective, now: datetime, excluded: Sequence[Interval]) -> _Account:
+
+def _open(objective: Objective, now: datetime) -> _Account:
     period = resolve(objective.window, now.astimezone(UTC))
     step = step_of(objective)
     end = _milliseconds(now) // step * step
@@ -104,7 +118,7 @@ def _open(objective: Objective, now: datetime, excluded: Sequence[Interval]) -> 
     recent = [stretch(pair.long_seconds) for pair in pairs]
     start = end - round(period.seconds * 1000) if objective.window.calendar is None else _milliseconds(period.start)
     whole = _Stretch(start, end, Quantities(objective.unit))
-    return _Account(objective, period, whole, recent, stretch(pairs[0].long_seconds, recent[0].start), excluded)
+    return _Account(objective, period, whole, recent, stretch(pairs[0].long_seconds, recent[0].start))
 
 
 def _add_day(account: _Account, day: DayOf[_Account]) -> None:
@@ -125,7 +139,7 @@ def _close(account: _Account) -> Assessment:
     silent = [source for source in sources(objective) if source not in account.seen]
     problems = (*account.problems, *(f"{source.expression}: no data in the window" for source in silent))
     result = figures(objective, account.whole.quantities, period.ahead_seconds)
-    return Assessment(objective, period, result, _pace(account, result), problems)
+    return Assessment(objective, period, result, _pace(account, result), problems, account.exclusions)
 
 
 def _pace(account: _Account, result: Figures) -> Pace:
@@ -146,3 +160,7 @@ def _pace(account: _Account, result: Figures) -> Pace:
 
 def _milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,7 +1,9 @@
 """An assessment as the stable record that ``cmctl slo status`` and the API give."""
 
+import dataclasses
 from typing import Any
 
+from controlplane.domain.maintenance import excluded_seconds
 from controlplane.domain.slo.figures import Case
 from controlplane.services.slo.assess import Assessment
 
@@ -35,6 +37,9 @@ def as_record(assessment: Assessment) -> dict[str, Any]:
         "unknown_seconds": quantities.unknown_seconds,
         "excluded_seconds": quantities.excluded_seconds,
         "idle_seconds": quantities.idle_seconds,
+        "maintenance_seconds": excluded_seconds(assessment.exclusions, planned=True),
+        "maintenance_after_the_fact_seconds": excluded_seconds(assessment.exclusions, planned=False),
+        "exclusions": [dataclasses.asdict(one) for one in assessment.exclusions],
         "budget_allowed": budget.allowed,
         "budget_consumed": budget.consumed,
         "budget_remaining": budget.remaining,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from controlplane.domain.maintenance import Exclusion
 from controlplane.domain.slo.grid import Series
 from controlplane.domain.slo.objective import CounterIndicator, GaugeIndicator, Objective, QueryIndicator, TimeWindow
 from controlplane.domain.slo.selector import parse_selector
@@ -60,10 +61,8 @@ def _up(at: np.ndarray) -> np.ndarray:
     return np.ones(at.size)
 
 
-async def _assess(
-    source: FakeSource, *objectives: Objective, excluded: tuple[tuple[int, int], ...] = ()
-) -> list[Assessment]:
-    return await SloAssessor(source, lambda: NOW, lambda objective: excluded).assess(objectives)
+async def _assess(source: FakeSource, *objectives: Objective, excluded: tuple[Exclusion, ...] = ()) -> list[Assessment]:
+    return await SloAssessor(source, lambda: NOW, lambda *_: excluded).assess(objectives)
 
 
 async def test_a_window_that_spans_days_is_assessed_whole() -> None:
@@ -150,9 +149,17 @@ async def test_two_queries_make_a_ratio() -> None:
 
 async def test_maintenance_is_excluded() -> None:
     source = FakeSource({"up": lambda at: (at < NOW_MS - 3_600_000).astype(float)})
-    (result,) = await _assess(source, UP, excluded=((NOW_MS - 3_700_000, NOW_MS + 1000),))
+    planned = Exclusion(1, "ada", "disk", NOW - timedelta(seconds=3_700), NOW - timedelta(seconds=1_800), True)
+    late = Exclusion(2, "bob", "oops", NOW - timedelta(seconds=2_000), NOW + timedelta(seconds=1), False)
+    (result,) = await _assess(source, UP, excluded=(planned, late))
     assert (result.figures.quantities.bad, result.figures.sli) == (0, 1.0)
     assert result.figures.quantities.excluded_seconds == pytest.approx(3_700, abs=15)
+    record = as_record(result)
+    assert (record["maintenance_seconds"], record["maintenance_after_the_fact_seconds"]) == (1_900, 1_800)
+    assert [(one["maintenance_id"], one["planned"], one["ends_at"]) for one in record["exclusions"]] == [
+        (1, True, planned.ends_at),
+        (2, False, NOW),
+    ]
 
 
 async def test_a_calendar_month_has_begun_and_goes_on() -> None:
