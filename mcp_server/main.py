@@ -64,6 +64,33 @@ def reindex(config: Path | None) -> None:
 
 
 @cli.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@config_option
+def snapshot(file: Path, config: Path | None) -> None:
+    """Copy the vectors into FILE, a tar archive; print what they are as JSON."""
+    import asyncio
+    import json
+
+    _, settings = _settings(config)
+    from mcp_server.snapshot import run
+
+    click.echo(json.dumps(asyncio.run(run(settings, file))))
+
+
+@cli.command()
+@config_option
+def reconcile(config: Path | None) -> None:
+    """Have the running server compare the vectors with PostgreSQL and repair them; print what it found as JSON."""
+    import asyncio
+    import json
+
+    _, settings = _settings(config)
+    from mcp_server.snapshot import reconcile as run
+
+    click.echo(json.dumps(asyncio.run(run(settings))))
+
+
+@cli.command()
 @config_option
 def validate(config: Path | None) -> None:
     """Check mcp.yml; every problem is reported with its path."""

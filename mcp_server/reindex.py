@@ -19,7 +19,7 @@ POLL_SECONDS = 0.2
 
 async def run(settings: Settings) -> int:
     """Rebuild all vectors, with a progress bar on standard error; returns how many. Raises MemoryServerError."""
-    async with _client(settings) as client:
+    async with admin_client(settings) as client:
         try:
             status = await _ask(client, "GET")
         except ServerUnreachable:
@@ -53,7 +53,8 @@ async def _by_server(client: httpx2.AsyncClient, settings: Settings, status: dic
 
 
 @asynccontextmanager
-async def _client(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+async def admin_client(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the running server's /admin."""
     token = settings.listen.token
     headers = {"Authorization": f"Bearer {resolve(token)}"} if token else {}
     async with httpx2.AsyncClient(base_url=server_url(settings), headers=headers, timeout=5, trust_env=False) as client:

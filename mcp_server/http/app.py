@@ -1,18 +1,21 @@
 """The ASGI application on the memory server's port."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from mcp_server.application import Application
+from mcp_server.errors import MemoryServerError
 from mcp_server.http.guard import Guard
 from mcp_server.metrics import CONTENT_TYPE, Metrics
 from mcp_server.server import MemoryMcpServer
 from mcp_server.services.reindexing import Reindexing
+from mcp_server.services.snapshot import Snapshot, take
 from mcp_server.settings_file import resolve
 
 
@@ -49,6 +52,26 @@ class Routes:
         }
         return JSONResponse(body, status_code=status)
 
+    async def reconcile(self, _request: Request) -> Response:
+        """Compare the vectors with PostgreSQL, id by id, and repair them; says what lacked and what was too much."""
+        try:
+            repair = await self._application.indexer.reconcile()
+        except MemoryServerError as error:
+            return JSONResponse({"error": error.message, "hint": error.hint}, status_code=503)
+        return JSONResponse({"missing": repair.missing, "surplus": repair.surplus})
+
+    async def snapshot(self, _request: Request) -> Response:
+        """A consistent copy of the vectors as a tar stream, whose first member says what they are."""
+        try:
+            snapshot = await take(self._application.vectors, datetime.now(UTC))
+        except MemoryServerError as error:
+            return JSONResponse({"error": error.message, "hint": error.hint}, status_code=503)
+        return StreamingResponse(
+            _discarding(snapshot),
+            headers={"Content-Length": str(snapshot.size_bytes)},
+            media_type="application/x-tar",
+        )
+
     async def no_stream(self, _request: Request) -> Response:
         """The server never speaks unasked, so there is no stream to open; clients expect 405 then."""
         return Response(status_code=405, headers={"Allow": "POST"})
@@ -60,6 +83,8 @@ class Routes:
             Route("/health", self.health, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
             Route("/admin/reindex", self.reindex, methods=["GET", "POST"]),
+            Route("/admin/reconcile", self.reconcile, methods=["POST"]),
+            Route("/admin/snapshot", self.snapshot, methods=["POST"]),
         ]
 
 
@@ -84,6 +109,14 @@ def build_app(application: Application, metrics: Metrics, server: MemoryMcpServe
         max_concurrent_requests=listen.max_concurrent_requests,
         answered=metrics.http_answered,
     )
+
+
+def _discarding(snapshot: Snapshot) -> Iterator[bytes]:
+    """The stream; its files go when it has been sent, or when the client has left."""
+    try:
+        yield from snapshot.chunks()
+    finally:
+        snapshot.discard()
 
 
 def _token(application: Application) -> Callable[[], str] | None:

@@ -8,6 +8,7 @@ done again, and doing it twice does no harm. All vector writes of a process pass
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from uuid import UUID, uuid4
 
@@ -30,6 +31,14 @@ class IndexState(Enum):
     UNKNOWN = "not opened yet"
     READY = "ready"
     MISMATCH = "made by another model"
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What a comparison with PostgreSQL found: vectors that lacked and are enqueued, vectors too many and removed."""
+
+    missing: int
+    surplus: int
 
 
 class Indexer:
@@ -125,6 +134,14 @@ class Indexer:
             if self.state is IndexState.READY:
                 await self._settle_written()
 
+    async def reconcile(self) -> Repair:
+        """Compare every id of both sides now, whatever the counts say, as after a restore. Raises MemoryServerError."""
+        async with self._lock:
+            if self.state is not IndexState.READY:
+                await self._open()
+            self.require_ready()
+            return await self._repair()
+
     async def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Make all vectors anew with the configured model. Returns how many; raises MemoryServerError."""
         async with self._lock:
@@ -168,6 +185,9 @@ class Indexer:
         counts = await self._store.counts()
         if abs(await self._vectors.count() - counts.memories) <= counts.pending_vectors:
             return
+        await self._repair()
+
+    async def _repair(self) -> Repair:
         stored = {id async for page in self._vectors.ids() for id in page}
         known = {id async for page in self._store.indexed_ids() for id in page}
         missing = list(known - stored)
@@ -182,6 +202,7 @@ class Indexer:
                 "The vectors did not match PostgreSQL and were repaired",
                 extra={"action": "reconcile", "missing": len(missing), "surplus": len(surplus)},
             )
+        return Repair(len(missing), len(surplus))
 
     async def _not_in_store(self, ids: Sequence[UUID]) -> list[UUID]:
         existing: set[UUID] = set()

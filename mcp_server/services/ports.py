@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
@@ -90,6 +91,9 @@ class VectorStore(Protocol):
 
     async def optimise(self) -> None:
         """Build what makes large collections fast, when there is enough to build it of."""
+
+    async def copy(self) -> Path | None:
+        """A consistent copy of the files, in a folder that the caller deletes; None when a server keeps them."""
 
     async def close(self) -> None:
         """Let go of files and connections."""

@@ -154,6 +154,9 @@ class FakeVectors:
     async def optimise(self) -> None:
         self._look()
 
+    async def copy(self) -> None:
+        """Nothing is on disk."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

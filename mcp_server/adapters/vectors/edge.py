@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import qdrant_edge as edge
 
@@ -89,6 +89,10 @@ class EdgeVectors:
         """Build the graph once enough vectors are not yet in it."""
         await self._write(self._optimise)
 
+    async def copy(self) -> Path | None:
+        """A copy of the shard's files, made between two writes."""
+        return await self._write(self._copy)
+
     async def close(self) -> None:
         """Flush, close the shard and give up the lock."""
         await self._write(self._close)
@@ -158,6 +162,14 @@ class EdgeVectors:
         if info.points_count - info.indexed_vectors_count > OPTIMISE_ABOVE:
             shard.optimize()
 
+    def _copy(self) -> Path:
+        # In the writer's thread: nothing is written while the files are copied, and searches change none.
+        self._opened().flush()
+        target = self._copies_path / uuid4().hex
+        shutil.copytree(self._shard_path, target / self._shard_path.name)
+        shutil.copy2(self._identity_path, target)
+        return target
+
     def _close(self) -> None:
         if self._shard is not None:
             self._shard.flush()
@@ -181,6 +193,11 @@ class EdgeVectors:
                 hint="one process owns a shard; it is probably the running memory server",
             ) from error
         self._lock_file = descriptor
+        shutil.rmtree(self._copies_path, ignore_errors=True)  # left by a process that was killed
+
+    @property
+    def _copies_path(self) -> Path:
+        return self._folder / "copies"
 
     @property
     def _shard_path(self) -> Path:

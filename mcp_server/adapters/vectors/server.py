@@ -111,6 +111,9 @@ class QdrantServerVectors:
     async def optimise(self) -> None:
         """Nothing to do: the server does it."""
 
+    async def copy(self) -> None:
+        """The server keeps its files; after a restore its vectors are compared with PostgreSQL or made anew."""
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()

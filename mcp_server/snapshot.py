@@ -1,0 +1,100 @@
+"""``claude-memory-mcp snapshot`` and ``reconcile``: the running server does the work, since it owns the vectors."""
+
+import json
+import os
+import tarfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import httpx2
+
+from mcp_server.config import Settings
+from mcp_server.errors import MemoryServerError, ServerUnreachable
+from mcp_server.reindex import admin_client
+from mcp_server.services.snapshot import IDENTITY_MEMBER, take
+
+RECONCILE_SECONDS = 600.0
+
+
+async def run(settings: Settings, file: Path) -> dict[str, Any]:
+    """Write a snapshot to ``file`` and return its identity.
+
+    Without a running server the vectors are opened here. Raises MemoryServerError.
+    """
+    try:
+        await _from_server(settings, file)
+    except ServerUnreachable:
+        await _here(settings, file)
+    except OSError as error:
+        raise MemoryServerError(f"{file}: cannot be written: {error.strerror}") from error
+    with tarfile.open(file) as archive:
+        member = archive.extractfile(IDENTITY_MEMBER)
+        identity: dict[str, Any] = json.loads(member.read() if member else b"{}")
+    return identity
+
+
+async def reconcile(settings: Settings) -> dict[str, Any]:
+    """What the running server found when it compared the vectors with PostgreSQL. Raises MemoryServerError."""
+    async with admin_client(settings) as client:
+        try:
+            response = await client.post("/admin/reconcile", timeout=RECONCILE_SECONDS)
+        except httpx2.TransportError as error:
+            raise ServerUnreachable(f"memory server at {client.base_url}: {error}") from error
+        _check(response, client)
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+async def _from_server(settings: Settings, file: Path) -> None:
+    async with admin_client(settings) as client:
+        try:
+            async with client.stream("POST", "/admin/snapshot") as response:
+                if response.status_code != httpx2.codes.OK:
+                    await response.aread()
+                    _check(response, client)
+                with file.open("wb") as target:
+                    async for chunk in response.aiter_bytes():
+                        target.write(chunk)
+                    _make_durable(target)
+        except httpx2.ConnectError as error:
+            raise ServerUnreachable(f"memory server at {client.base_url}: {error}") from error
+        except httpx2.TransportError as error:
+            raise MemoryServerError(f"memory server at {client.base_url}: the snapshot broke off: {error}") from error
+
+
+def _check(response: httpx2.Response, client: httpx2.AsyncClient) -> None:
+    if response.status_code == httpx2.codes.OK:
+        return
+    try:
+        problem = str(response.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        problem = f"answers {response.status_code}"
+    raise MemoryServerError(f"memory server at {client.base_url}: {problem}")
+
+
+async def _here(settings: Settings, file: Path) -> None:
+    from mcp_server.wiring import build_vectors
+
+    vectors = build_vectors(settings.vectors)
+    try:
+        snapshot = await take(vectors, datetime.now(UTC))
+        try:
+            _write(snapshot.chunks(), file)
+        finally:
+            snapshot.discard()
+    finally:
+        await vectors.close()
+
+
+def _write(chunks: Iterable[bytes], file: Path) -> None:
+    with file.open("wb") as target:
+        for chunk in chunks:
+            target.write(chunk)
+        _make_durable(target)
+
+
+def _make_durable(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
