@@ -20,6 +20,7 @@ SECRETS = (
     "postgresql_superuser_password",
     "postgresql_memory_password",
     "postgresql_controlplane_password",
+    "postgresql_backup_password",
 )
 # Less than this and PostgreSQL or Prometheus soon fails in the middle of a write.
 MINIMUM_FREE_BYTES = 500_000_000

@@ -20,6 +20,7 @@ from controlplane.errors import CmctlError, DependencyUnreachable
 logger = logging.getLogger(__name__)
 
 SUPERUSER = "postgres"
+BACKUP_ROLE = "claude_memory_backup"
 _MAJOR_VERSION = "18"
 _CONNECT_TIMEOUT_SECONDS = 3
 
@@ -132,8 +133,10 @@ class EmbeddedPostgresql:
             return f"another PostgreSQL answers on port {self._port}"
         return None
 
-    def provision(self, password: str, databases: list[Database]) -> None:
+    def provision(self, password: str, databases: list[Database], backup_password: str) -> None:
         """Create the roles and databases that are missing and set the roles' passwords.
+
+        ``backup_password`` is that of the role that makes backups, reads everything and owns nothing.
 
         Raises DependencyUnreachable when the server does not answer.
         """
@@ -141,24 +144,28 @@ class EmbeddedPostgresql:
             with self._connect(password) as connection:
                 for database in databases:
                     self._provision(connection, database)
+                self._provision_backup_role(connection, backup_password, databases)
         except psycopg.Error as error:
             raise DependencyUnreachable(f"PostgreSQL on port {self._port}: {error}") from error
 
     def _provision(self, connection: psycopg.Connection, database: Database) -> None:
         role, name = sql.Identifier(database.owner), sql.Identifier(database.name)
-        # Hashed here, so that the password itself appears in no server log.
-        encrypted = connection.pgconn.encrypt_password(
-            database.password.encode(), database.owner.encode(), b"scram-sha-256"
-        ).decode()
-        if not _exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", database.owner):
-            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
-        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(encrypted)))
+        _ensure_role(connection, database.owner, database.password)
         if database.owner_may_monitor:
             connection.execute(sql.SQL("GRANT pg_monitor TO {}").format(role))
         if not _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", database.name):
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, role))
             connection.execute(sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(name))
             logger.info("database created", extra={"action": "database_create", "database": database.name})
+
+    def _provision_backup_role(self, connection: psycopg.Connection, password: str, databases: list[Database]) -> None:
+        role = sql.Identifier(BACKUP_ROLE)
+        _ensure_role(connection, BACKUP_ROLE, password)
+        connection.execute(sql.SQL("ALTER ROLE {} REPLICATION").format(role))
+        connection.execute(sql.SQL("GRANT pg_monitor, pg_read_all_data, pg_checkpoint TO {}").format(role))
+        for database in databases:
+            name = sql.Identifier(database.name)
+            connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, role))
 
     def _connect(self, password: str) -> psycopg.Connection:
         return psycopg.connect(
@@ -171,6 +178,15 @@ class EmbeddedPostgresql:
             autocommit=True,
             application_name="cmctl up",
         )
+
+
+def _ensure_role(connection: psycopg.Connection, name: str, password: str) -> None:
+    role = sql.Identifier(name)
+    # Hashed here, so that the password itself appears in no server log.
+    encrypted = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+    if not _exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", name):
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(encrypted)))
 
 
 def _exists(connection: psycopg.Connection, query: str, name: str) -> bool:

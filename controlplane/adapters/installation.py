@@ -122,6 +122,7 @@ class StackFiles:
                     owner_may_monitor=True,
                 ),
             ],
+            secret("postgresql_backup_password"),
         )
 
     def pending_reloads(self) -> list[str]:

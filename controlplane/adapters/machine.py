@@ -13,7 +13,7 @@ _END_TIMEOUT_SECONDS = 60
 
 
 class LocalMachine:
-    """``addresses`` maps each component to the host and port it listens on."""
+    """``addresses`` maps each component that listens to its host and port."""
 
     def __init__(self, layout: DataLayout, addresses: Mapping[str, tuple[str, int]]) -> None:
         self._layout = layout
@@ -34,7 +34,8 @@ class LocalMachine:
 
     def check_ports(self, components: Collection[str]) -> None:
         """Raise CmctlError naming the holder of a port that one of the components needs."""
-        blocked = {name: problem for name in components if (problem := bind_problem(*self._addresses[name]))}
+        listening = [name for name in components if name in self._addresses]
+        blocked = {name: problem for name in listening if (problem := bind_problem(*self._addresses[name]))}
         if not blocked:
             return
         ours = {process.pid for process in self._ours()}

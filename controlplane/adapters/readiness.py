@@ -26,15 +26,20 @@ class Readiness:
         self,
         addresses: Mapping[str, tuple[str, int]],
         postgresql_problem: Callable[[], str | None],
+        archive_problem: Callable[[], str | None],
         await_scrapes: bool = False,
     ) -> None:
         self._addresses = addresses
         self._postgresql_problem = postgresql_problem
+        self._archive_problem = archive_problem
         self._await_scrapes = await_scrapes
 
     def __call__(self, component: str) -> str | None:
         if component == "postgresql":
             return self._postgresql_problem()
+        if component == "wal_receiver":
+            # With PostgreSQL down it waits, which is all it can do: somebody's choice.
+            return None if self._postgresql_problem() else self._archive_problem()
         status, answer = self._get(component, _PATHS[component])
         if status == http.HTTPStatus.OK:
             return self._unscraped() if component == "prometheus" and self._await_scrapes else None

@@ -17,6 +17,7 @@ COMMANDS = {
     "status": ("controlplane.cli.commands.status:status", "Show the state of everything on one screen."),
     "check": ("controlplane.cli.commands.check:check", "Run and list health checks."),
     "alerts": ("controlplane.cli.commands.alerts:alerts", "List, show and test alerts."),
+    "backup": ("controlplane.cli.commands.backup:backup", "Make, list and prove recovery sets."),
     "slo": ("controlplane.cli.commands.slo:slo", "Show where the objectives stand; generate their alert rules."),
     "maintenance": (
         "controlplane.cli.commands.maintenance:maintenance",

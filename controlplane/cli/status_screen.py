@@ -23,7 +23,8 @@ def render(report: StatusReport, show_all: bool = False) -> str:
     """The whole screen; without ``show_all`` only the checks that are not OK have a line."""
     parts = [_headline(report), _components(report)]
     parts += [_checks(report, show_all), _alerts(report), _resources(report.resources)]
-    parts.append(f"LAST BACKUP  {report.backup.message}")
+    colour_of = CheckState.WARNING if report.backup.state == "stale" else CheckState.OK
+    parts.append(f"LAST BACKUP  {paint(report.backup.message, colour_of)}")
     parts.append("\n".join(f"hint: {hint}" for hint in report.hints))
     return "\n\n".join(part for part in parts if part)
 

@@ -20,7 +20,9 @@ SCRAPE_JOBS: dict[str, str] = {
     "alertmanager": "alertmanager",
     "node_exporter": "node",
 }
-SERVICES = ("postgresql", "mcp_server", "node_exporter", "prometheus", "alertmanager", "controlplane")
+SERVICES = ("postgresql", "wal_receiver", "mcp_server", "node_exporter", "prometheus", "alertmanager", "controlplane")
+# The deployment does not make a unit for it.
+EMBEDDED_ONLY = ("wal_receiver",)
 JOURNAL_QUERY = "cmctl_journal_pending_records"
 # Days before its end that a certificate is WARNING and CRITICAL: time for a renewal, and for a renewal by hand.
 CERTIFICATE_DAYS = (21.0, 7.0)
@@ -78,7 +80,10 @@ def _limits_of_kind(settings: Settings, kind: CheckKind) -> tuple[float | None, 
 
 
 def _component_checks(settings: Settings) -> list[CheckDefinition]:
-    units = (*SERVICES, "qdrant") if settings.mode == "deployed" and settings.vectors.kind == "server" else SERVICES
+    units = SERVICES
+    if settings.mode == "deployed":
+        qdrant = ("qdrant",) if settings.vectors.kind == "server" else ()
+        units = (*(name for name in SERVICES if name not in EMBEDDED_ONLY), *qdrant)
     services = [CheckDefinition(name=f"{name}_service", kind="service", target=name) for name in units]
     pages = [
         CheckDefinition(

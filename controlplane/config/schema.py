@@ -15,6 +15,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 COMPONENTS = (
     "postgresql",
+    "wal_receiver",
     "mcp_server",
     "node_exporter",
     "prometheus",
@@ -232,6 +233,38 @@ class Webhook(Section):
     )
 
 
+class Retention(Section):
+    """Which sets ``backup prune`` keeps: those that any rule wants, what they build on, and always the newest."""
+
+    last: int = Field(8, ge=1, description="So many newest sets.")
+    within_days: float = Field(2, ge=0, description="Every set that is younger.")
+    daily: int = Field(7, ge=0, description="The newest set of each of so many days (UTC).")
+    weekly: int = Field(4, ge=0, description="The newest set of each of so many ISO weeks.")
+    monthly: int = Field(6, ge=0, description="The newest set of each of so many months.")
+    yearly: int = Field(0, ge=0, description="The newest set of each of so many years.")
+
+
+class Backup(Section):
+    """Recovery sets and the WAL archive."""
+
+    directory: Path | None = Field(
+        None, description="Where sets and WAL go; default: backups/ in the data directory. Another disk is better."
+    )
+    schedule: str = Field("0 */6 * * *", description="When a set is made: cron expression of five fields, in UTC.")
+    full_every_days: float = Field(7, gt=0, description="Incremental sets build on a full one for so long.")
+    max_rate_mb: int | None = Field(
+        None, ge=1, le=1024, description="Upper bound of what a backup reads from PostgreSQL, MB a second."
+    )
+    max_slot_wal_keep_size_mb: int = Field(
+        4096,
+        ge=64,
+        description="So much WAL PostgreSQL keeps for an archive that does not take it; then the archive starts anew.",
+    )
+    max_age_hours: float = Field(26, gt=0, description="The status is WARNING when the newest set is older.")
+    timeout_seconds: Seconds = Field(6 * 3600, description="A scheduled backup that takes longer is ended.")
+    retention: Retention = Retention()
+
+
 class Http(Section):
     """The HTTP server on the control plane's port."""
 
@@ -285,6 +318,7 @@ class Settings(Section):
     vectors: Vectors = Vectors()
     webhook: Webhook = Webhook()
     http: Http = Http()
+    backup: Backup = Backup()
     mcp_server: McpServer = McpServer()
     runbook_base_url: str | None = Field(
         None, description="Base of every runbook link; default: the copy that the control plane serves at /docs."
@@ -294,6 +328,11 @@ class Settings(Section):
         """TCP port of a component with the offset added. Raises AttributeError for an unknown component."""
         base: int = getattr(self.ports, component)
         return base + self.port_offset
+
+    @property
+    def backup_directory(self) -> Path:
+        """Where recovery sets and the WAL archive are."""
+        return self.backup.directory or self.data_dir / "backups"
 
     def url(self, component: str) -> str:
         """Base URL of a component, without a trailing slash."""

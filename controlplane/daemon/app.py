@@ -8,7 +8,18 @@ from controlplane.daemon.context import DAEMON, Daemon
 from controlplane.daemon.metrics import REGISTRY, build_registry
 from controlplane.daemon.middleware import Gate
 from controlplane.daemon.pages import PAGES, Pages
-from controlplane.daemon.routes import alerts, health, jobs, maintenance, openapi, page, runbook, status, webhook
+from controlplane.daemon.routes import (
+    alerts,
+    backups,
+    health,
+    jobs,
+    maintenance,
+    openapi,
+    page,
+    runbook,
+    status,
+    webhook,
+)
 from controlplane.daemon.routing import Route
 
 ROUTES: Sequence[Route] = [
@@ -18,6 +29,7 @@ ROUTES: Sequence[Route] = [
     *alerts.ROUTES,
     *jobs.ROUTES,
     *maintenance.ROUTES,
+    *backups.ROUTES,
     *openapi.ROUTES,
     *page.ROUTES,
     *runbook.ROUTES,

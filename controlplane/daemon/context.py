@@ -12,6 +12,7 @@ from aiohttp import web
 from controlplane.domain.check import CheckResult
 from controlplane.services.actions import ActionLedger
 from controlplane.services.alerts import CurrentAlerts
+from controlplane.services.backup.watch import BackupWatch
 from controlplane.services.ingest import AlertIngest
 from controlplane.services.jobs import JobService
 from controlplane.services.maintenance import MaintenanceService
@@ -90,6 +91,7 @@ class Daemon:
     actions: ActionLedger
     templates: Path
     docs: Path
+    backups: BackupWatch
     links: tuple[tuple[str, str], ...] = ()
     http: HttpCounters = field(default_factory=HttpCounters)
 

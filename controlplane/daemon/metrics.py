@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from controlplane.daemon.backup_metrics import backup_metrics
 from controlplane.daemon.context import Daemon
 from controlplane.domain.check import CheckResult
 
@@ -42,6 +43,7 @@ class DaemonCollector(Collector):
         yield from self._of_alerts()
         yield from self._of_checks()
         yield from self._of_jobs()
+        yield from backup_metrics(self._daemon.backups.overview)
 
     def _of_the_process(self) -> Iterable[Metric]:
         daemon = self._daemon

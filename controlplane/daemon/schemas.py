@@ -125,6 +125,30 @@ SCHEMAS: Mapping[str, Schema] = {
             "outcome": {"type": "string", "enum": ["running", "succeeded", "failed", "interrupted"]},
         }
     ),
+    "Backup": _object(
+        {
+            "id": TEXT,
+            "path": TEXT,
+            "complete": {"type": "boolean"},
+            "kind": {"type": ["string", "null"], "enum": ["full", "incremental", None]},
+            "parent_id": {"type": ["string", "null"]},
+            "created_at": NULLABLE_TIME,
+            "finished_at": NULLABLE_TIME,
+            "size_bytes": {"type": "integer"},
+            "parts": list_of(ref("BackupPart")),
+            "made_by": {"oneOf": [_STRINGS, {"type": "null"}]},
+            "problem": TEXT,
+        }
+    ),
+    "BackupPart": _object(
+        {
+            "name": {"type": "string", "enum": ["postgresql", "vectors", "configuration"]},
+            "taken_at": TIME,
+            "size_bytes": {"type": "integer"},
+            "file_count": {"type": "integer"},
+            "details": {"type": "object", "additionalProperties": {"type": ["string", "number", "null"]}},
+        }
+    ),
     "Component": _object({"status": {"type": "string", "enum": ["ok", "down"]}, "detail": TEXT}),
     "Health": _object(
         {

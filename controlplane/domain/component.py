@@ -9,7 +9,7 @@ from enum import Enum
 # Prometheus comes last and goes first: it must not take starting or stopping for an outage.
 STAGES: tuple[tuple[str, ...], ...] = (
     ("postgresql",),
-    ("mcp_server", "node_exporter", "alertmanager", "controlplane"),
+    ("wal_receiver", "mcp_server", "node_exporter", "alertmanager", "controlplane"),
     ("prometheus",),
 )
 # Components that take new configuration without losing their connections or their data in memory.

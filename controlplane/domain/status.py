@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from controlplane.domain.alert import Alert
+from controlplane.domain.backup.overview import Freshness, SetView, freshness
 from controlplane.domain.check import CheckResult, CheckState, worst
 from controlplane.domain.component import ComponentState, ComponentStatus
 
@@ -75,11 +76,12 @@ class Resource:
 
 @dataclass(frozen=True)
 class LastBackup:
-    """The newest backup; ``state`` is ``not_configured`` while nobody makes any."""
+    """The newest complete recovery set. ``state`` says whether it is young enough; ``id`` is None without one."""
 
-    state: Literal["not_configured"] = "not_configured"
-    message: str = "none yet: backups are not configured"
+    state: Freshness = "none"
+    message: str = "none yet; make one with: cmctl backup create"
     created_at: datetime | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,19 @@ class Seen:
     alertmanager: AlertmanagerAnswer
     urls: Mapping[str, str]
     stale_after_seconds: float
+    backup: LastBackup = LastBackup()
+
+
+def last_backup(newest: SetView | None, now: datetime, max_age: timedelta) -> LastBackup:
+    """What the status says of the newest complete set."""
+    state = freshness(newest, now, max_age)
+    if newest is None or newest.finished_at is None:
+        return LastBackup()
+    hours = (now - newest.finished_at).total_seconds() / 3600
+    age = f"{hours:.0f} h ago" if hours >= 1 else f"{hours * 60:.0f} min ago"
+    late = f", older than {max_age.total_seconds() / 3600:g} h" if state == "stale" else ""
+    size = f"{newest.size_bytes / 1_000_000:.0f} MB"
+    return LastBackup(state, f"{age}{late}: {newest.id}, {newest.kind}, {size}", newest.created_at, newest.id)
 
 
 def compose(seen: Seen) -> StatusReport:
@@ -160,6 +175,8 @@ def compose(seen: Seen) -> StatusReport:
         states.append(CheckState.UNKNOWN)
     if daemon.is_stale:
         states.append(CheckState.WARNING)
+    if seen.backup.state == "stale":
+        states.append(CheckState.WARNING)
     state = worst(states)
     return StatusReport(
         state=state,
@@ -172,7 +189,7 @@ def compose(seen: Seen) -> StatusReport:
         alerts=alerts,
         alerts_known=alerts_known,
         resources=_resources(checks),
-        backup=LastBackup(),
+        backup=seen.backup,
         hints=_hints(components, state, daemon),
     )
 

@@ -151,12 +151,23 @@ class JobService:
         if interrupted:
             logger.warning("Jobs were interrupted", extra={"action": "interrupt_jobs", "count": interrupted})
         await self._write_waiting()
+        await self.refresh_successes()
         for task in self.tasks.values():
             await self._catch_up(task)
 
     async def reconnect(self) -> None:
         """The ledger is back: write what waited."""
         await self._write_waiting()
+
+    async def refresh_successes(self) -> None:
+        """Take over from the ledger when each task last succeeded: before this start, or without this daemon.
+
+        Raises DependencyUnreachable.
+        """
+        for task, moment in (await self._ledger.last_successes(list(self.tasks))).items():
+            counters = self.counters.get(task)
+            if counters is not None and (counters.last_success is None or counters.last_success < moment):
+                counters.last_success = moment
 
     async def _catch_up(self, task: Task) -> None:
         last = await self._ledger.last_scheduled(task.name, self._started_at)

@@ -207,6 +207,10 @@ class JobLedger(Protocol):
         """The latest run of each task that was not merely missed."""
         ...
 
+    async def last_successes(self, tasks: Sequence[str]) -> dict[str, datetime]:
+        """When each of the tasks last succeeded; without those that never did."""
+        ...
+
     async def delete_before(self, moment: datetime) -> int:
         """Delete entries scheduled before a moment; returns how many."""
         ...

@@ -41,7 +41,8 @@ def programs(settings: Settings, config_file: Path, executables: Executables) ->
     found = [
         Program("postgresql", executables.postgresql, "INT", stop_timeout_seconds=60, stop_as_group=False),
         Program("mcp_server", _mcp_server(layout, executables), stop_timeout_seconds=20),
-        Program("controlplane", _controlplane(layout, config_file, executables), stop_timeout_seconds=30),
+        Program("controlplane", _cmctl(layout, config_file, executables, "serve"), stop_timeout_seconds=30),
+        Program("wal_receiver", _cmctl(layout, config_file, executables, "backup", "receive-wal")),
     ]
     builders = {"prometheus": _prometheus, "alertmanager": _alertmanager, "node_exporter": _node_exporter}
     for name, build in builders.items():
@@ -60,9 +61,9 @@ def _mcp_server(layout: DataLayout, executables: Executables) -> tuple[str, ...]
     return (str(executables.scripts / "claude-memory-mcp"), "serve", "--config", str(layout.etc / "mcp.yml"))
 
 
-def _controlplane(layout: DataLayout, config_file: Path, executables: Executables) -> tuple[str, ...]:
+def _cmctl(layout: DataLayout, config_file: Path, executables: Executables, *verb: str) -> tuple[str, ...]:
     cmctl = str(executables.scripts / "cmctl")
-    return (cmctl, "--config", str(config_file), "--data-dir", str(layout.data_dir), "serve")
+    return (cmctl, "--config", str(config_file), "--data-dir", str(layout.data_dir), *verb)
 
 
 def _prometheus(settings: Settings, layout: DataLayout, tool: Path) -> tuple[str, ...]:

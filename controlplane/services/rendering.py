@@ -100,6 +100,7 @@ def render_postgresql(settings: Settings, templates: Templates) -> dict[str, str
         "ansible_managed": MANAGED,
         "listen_addresses": "127.0.0.1",
         "shared_buffers_mb": settings.postgresql.shared_buffers_mb,
+        "max_slot_wal_keep_size_mb": settings.backup.max_slot_wal_keep_size_mb,
     }
     return {name: templates.render(name, variables) for name in ("postgresql.conf", "pg_hba.conf")}
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from controlplane.domain.alert import Alert
 from controlplane.domain.check import CheckResult
 from controlplane.domain.component import ComponentStatus
-from controlplane.domain.status import AlertmanagerAnswer, DaemonAnswer, Seen, StatusReport, compose
+from controlplane.domain.status import AlertmanagerAnswer, DaemonAnswer, LastBackup, Seen, StatusReport, compose
 from controlplane.errors import CmctlError
 from controlplane.services.checks import CheckEngine, utc_now
 
@@ -44,6 +44,7 @@ class StatusService:
     stale_after_seconds: float
     urls: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], datetime] = utc_now
+    backup: Callable[[], LastBackup] = LastBackup
 
     async def report(self) -> StatusReport:
         """The state of everything now; takes as long as the slowest check."""
@@ -51,7 +52,16 @@ class StatusService:
             self.engine.run_all(), self._components(), self._daemon(), self._alertmanager()
         )
         return compose(
-            Seen(self.clock(), checks, components, daemon, alertmanager, self.urls, self.stale_after_seconds)
+            Seen(
+                self.clock(),
+                checks,
+                components,
+                daemon,
+                alertmanager,
+                self.urls,
+                self.stale_after_seconds,
+                self.backup(),
+            )
         )
 
     async def _components(self) -> Sequence[ComponentStatus] | None:

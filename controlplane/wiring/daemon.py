@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -21,6 +22,7 @@ from controlplane.adapters.store.checks import PostgresCheckStore
 from controlplane.adapters.store.database import Database
 from controlplane.adapters.store.jobs import PostgresJobLedger
 from controlplane.adapters.token_file import ensure_token
+from controlplane.config.load import Locations
 from controlplane.config.paths import DataLayout, resource_dir
 from controlplane.config.schema import Settings
 from controlplane.daemon.app import build_app
@@ -31,6 +33,7 @@ from controlplane.domain.alert import AlertFilter
 from controlplane.domain.job import Schedule
 from controlplane.errors import CmctlError
 from controlplane.services.alerts import MAX_ALERTS_IN_MEMORY, CurrentAlerts
+from controlplane.services.backup.watch import BackupWatch
 from controlplane.services.checks import CheckEngine
 from controlplane.services.ingest import AlertIngest, ReceiptClock, encode_alert
 from controlplane.services.jobs import JobService, Task
@@ -38,6 +41,7 @@ from controlplane.services.mover import Mover
 from controlplane.services.reconcile import Reconciliation
 from controlplane.services.retention import Retention
 from controlplane.services.silences import SilenceKeeper
+from controlplane.wiring.backup import backup_files, backup_task
 from controlplane.wiring.checks import build_engine
 from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.reconcile import build_reconciliation
@@ -61,7 +65,7 @@ class Parts:
     clock: ReceiptClock
 
 
-def run_daemon(settings: Settings) -> None:
+def run_daemon(settings: Settings, locations: Locations) -> None:
     """Run the control plane in the foreground until a signal ends it.
 
     Raises Refused when one already runs on the data directory, CmctlError when
@@ -70,11 +74,11 @@ def run_daemon(settings: Settings) -> None:
     layout = DataLayout(settings.data_dir)
     with only_instance(layout.run / "controlplane.lock"):
         token = ensure_token(layout.secret("controlplane_token"))
-        asyncio.run(_serve(settings, layout, token))
+        asyncio.run(_serve(settings, locations, layout, token))
 
 
-async def _serve(settings: Settings, layout: DataLayout, token: str) -> None:
-    parts = build_parts(settings, layout)
+async def _serve(settings: Settings, locations: Locations, layout: DataLayout, token: str) -> None:
+    parts = build_parts(settings, locations, layout)
     app = build_app(
         parts.daemon,
         token,
@@ -92,7 +96,7 @@ async def _serve(settings: Settings, layout: DataLayout, token: str) -> None:
     await serve(app, settings.listen_host, settings.port("controlplane"), listening)
 
 
-def build_parts(settings: Settings, layout: DataLayout) -> Parts:
+def build_parts(settings: Settings, locations: Locations, layout: DataLayout) -> Parts:
     """Join everything. Call inside the event loop; nothing is opened yet."""
     clock = ReceiptClock()
     database = Database(database_address(settings, layout))
@@ -113,6 +117,8 @@ def build_parts(settings: Settings, layout: DataLayout) -> Parts:
     reconciliation = build_reconciliation(settings, current, ingest)
     maintenance = build_maintenance(settings, database)
     tasks = task_table(settings, engine, retention, mover, reconciliation, maintenance.silences)
+    if settings.mode == "embedded":
+        tasks["backup"] = backup_task(settings, locations)
     jobs = JobService(tasks, ledger, timetable, lambda: datetime.now(UTC))
     daemon = Daemon(
         version=version("claude-memory-controlplane"),
@@ -131,6 +137,7 @@ def build_parts(settings: Settings, layout: DataLayout) -> Parts:
         actions=PostgresActionLedger(database),
         templates=resource_dir("templates"),
         docs=resource_dir("docs"),
+        backups=BackupWatch(backup_files(settings)),
         links=(("Prometheus", settings.url("prometheus")), ("Alertmanager", settings.url("alertmanager"))),
     )
     return Parts(daemon, journal, database, mover, alert_log, Scheduler(jobs, timetable, tasks.values()), clock)
@@ -202,6 +209,7 @@ async def running(parts: Parts, layout: DataLayout, listening: asyncio.Event) ->
         asyncio.create_task(parts.database.run(), name="database"),
         asyncio.create_task(_once_tried(parts.database, parts.mover.run()), name="mover"),
         asyncio.create_task(_follow_database(parts), name="take-over"),
+        asyncio.create_task(parts.daemon.backups.run(partial(_note_successes, parts)), name="backups"),
     ]
     parts.scheduler.start()
     first_checks = asyncio.create_task(_once_tried(parts.database, _run_first_checks(jobs, listening)))
@@ -235,6 +243,13 @@ async def _run_first_checks(jobs: JobService, listening: asyncio.Event) -> None:
     await listening.wait()
     with contextlib.suppress(CmctlError):
         await jobs.run("health_checks", "schedule")
+
+
+async def _note_successes(parts: Parts) -> None:
+    """A backup that somebody made by hand counts, too."""
+    if parts.database.is_up:
+        with contextlib.suppress(CmctlError):
+            await parts.daemon.jobs.refresh_successes()
 
 
 async def _move_the_rest(parts: Parts) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from controlplane.adapters.backup.wal_archive import archive_problem
 from controlplane.adapters.data_directory import DataDirectory, write_atomically
 from controlplane.adapters.debian_packages import DebianPackages, distribution_release
 from controlplane.adapters.embedded_postgresql import EmbeddedPostgresql
@@ -20,11 +21,12 @@ from controlplane.adapters.toolchain import Toolchain, postgresql_bin
 from controlplane.adapters.unprivileged import runner
 from controlplane.config.load import Locations, load
 from controlplane.config.paths import DataLayout, resource_dir
-from controlplane.config.schema import COMPONENTS, Settings
+from controlplane.config.schema import COMPONENTS, Ports, Settings
 from controlplane.errors import Refused
 from controlplane.services.own_configuration import first_configuration, with_port_offset
 from controlplane.services.rendering import reachable_host
 from controlplane.services.stack import Progress, Stack, UpReport
+from controlplane.wiring.backup import backup_server
 
 # With a longer scrape interval, people would wait for nothing but the first scrape.
 LONGEST_SCRAPE_WAIT_SECONDS = 15
@@ -94,6 +96,7 @@ class EmbeddedStack:
             readiness=Readiness(
                 _addresses(settings, reachable_host(settings.listen_host)),
                 lambda: postgresql.connection_problem(directory.read_secret("postgresql_superuser_password")),
+                partial(archive_problem, backup_server(settings)),
                 await_scrapes=settings.prometheus.scrape_interval_seconds <= LONGEST_SCRAPE_WAIT_SECONDS,
             ),
             progress=self.progress,
@@ -116,7 +119,7 @@ class EmbeddedStack:
 
 
 def _addresses(settings: Settings, host: str) -> dict[str, tuple[str, int]]:
-    addresses = {component: (host, settings.port(component)) for component in COMPONENTS}
+    addresses = {name: (host, settings.port(name)) for name in COMPONENTS if name in Ports.model_fields}
     return {**addresses, "postgresql": ("127.0.0.1", settings.port("postgresql"))}
 
 

@@ -1,10 +1,13 @@
 """Composition root of ``cmctl status``."""
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from controlplane.config.default_checks import HEALTH_PAGES, local_url
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
+from controlplane.domain.status import LastBackup, last_backup
+from controlplane.wiring.backup import backup_files
 from controlplane.wiring.checks import build_engine
 from controlplane.wiring.stack import service_manager
 
@@ -35,5 +38,11 @@ def build_status(settings: Settings, layout: DataLayout) -> "StatusService":
         daemon=DaemonClient(local_url(settings, "controlplane"), timeout_seconds, token),
         alertmanager=AlertmanagerClient(local_url(settings, "alertmanager"), timeout_seconds),
         stale_after_seconds=STALE_INTERVALS * settings.checks.interval_seconds + timeout_seconds,
+        backup=lambda: _last_backup(settings),
         urls={component: local_url(settings, component) for component in HEALTH_PAGES},
     )
+
+
+def _last_backup(settings: Settings) -> LastBackup:
+    newest = next((item for item in backup_files(settings).sets() if item.complete), None)
+    return last_backup(newest, datetime.now(UTC), timedelta(hours=settings.backup.max_age_hours))

@@ -64,6 +64,12 @@ class PostgresJobLedger:
             await cursor.execute(query("latest_jobs"))
             return await cursor.fetchall()
 
+    async def last_successes(self, tasks: Sequence[str]) -> dict[str, datetime]:
+        """When each of the tasks last succeeded; without those that never did."""
+        async with self._database.connection(LEDGER_SECONDS) as connection:
+            cursor = await connection.execute(query("last_successes"), {"tasks": list(tasks)})
+            return dict(await cursor.fetchall())
+
     async def delete_before(self, moment: datetime) -> int:
         """Delete entries scheduled before a moment; returns how many."""
         async with self._database.connection() as connection:

@@ -214,6 +214,14 @@ WHERE %(task)s::text IS NULL OR task = %(task)s
 ORDER BY scheduled_for DESC, id DESC
 LIMIT %(limit)s
 
+-- name: last_successes
+SELECT wanted.task, latest.finished_at FROM unnest(%(tasks)s::text[]) AS wanted (task)
+CROSS JOIN LATERAL (
+    SELECT finished_at FROM job_runs
+    WHERE task = wanted.task AND outcome = 'succeeded'
+    ORDER BY scheduled_for DESC, id DESC LIMIT 1
+) AS latest
+
 -- name: latest_jobs
 SELECT latest.* FROM (SELECT DISTINCT task FROM job_runs) AS known
 CROSS JOIN LATERAL (

@@ -32,6 +32,7 @@ def serve(invocation: Invocation, log_level: str, log_format: str) -> None:
     from controlplane.daemon.logs import configure
     from controlplane.wiring.daemon import run_daemon
 
-    settings = load(locate(invocation.config, invocation.data_dir))
+    locations = locate(invocation.config, invocation.data_dir)
+    settings = load(locations)
     configure("debug" if invocation.verbosity else log_level, log_format)
-    run_daemon(settings)
+    run_daemon(settings, locations)

@@ -47,8 +47,10 @@ def up(
     unless its configuration changed. When something fails, what this call has
     started is stopped again.
     """
+    from controlplane.cli.signals import end_like_ctrl_c
+
     _check_components(components)
-    _end_like_ctrl_c()
+    end_like_ctrl_c()
     report, settings = _stack(invocation, data_dir).up(components, port_offset, timeout_seconds)
     click.echo(_summary(report), err=True)
     click.echo(_table(report, settings))
@@ -77,14 +79,6 @@ def _stack(invocation: Invocation, data_dir: Path | None) -> "EmbeddedStack":
     if data_dir is not None:
         invocation = replace(invocation, data_dir=data_dir)
     return EmbeddedStack(locate(invocation.config, invocation.data_dir), stderr_progress())
-
-
-def _end_like_ctrl_c() -> None:
-    # A closed terminal or a kill must not leave a half-started stack behind either.
-    import signal
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
 
 
 def _check_components(names: Sequence[str]) -> None:
@@ -123,4 +117,6 @@ def _table(report: "UpReport", settings: "Settings") -> str:
 def _address(component: str, settings: "Settings") -> str:
     if component == "postgresql":
         return f"{settings.postgresql.host}:{settings.port('postgresql')}"
+    if component == "wal_receiver":
+        return str(settings.backup_directory / "wal")
     return settings.url(component) + ("/mcp" if component == "mcp_server" else "")

@@ -6,7 +6,7 @@ docs/backup-manifest.schema.json.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -66,6 +66,11 @@ class Manifest:
         """The part of that name, or None."""
         return next((part for part in self.parts if part.name == name), None)
 
+    def details(self, name: str) -> Mapping[str, str | int | float | None]:
+        """Details of the part of that name; empty when there is no such part."""
+        part = self.part(name)
+        return part.details if part else {}
+
 
 def to_json(manifest: Manifest) -> dict[str, Any]:
     """The manifest as JSON values."""
@@ -84,7 +89,7 @@ def to_json(manifest: Manifest) -> dict[str, Any]:
                 "taken_at": _timestamp(part.taken_at),
                 "size_bytes": part.size_bytes,
                 "details": dict(part.details),
-                "files": [vars(file) for file in part.files],
+                "files": [asdict(file) for file in part.files],
             }
             for part in manifest.parts
         ],

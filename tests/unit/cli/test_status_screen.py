@@ -58,7 +58,7 @@ RESOURCE                              USED    WARNING / CRITICAL
 disk      [####################....]  85.0 %  80.0 % / 90.0 %
 other     [####################....]  85.0 %  80.0 % / 90.0 %
 
-LAST BACKUP  none yet: backups are not configured
+LAST BACKUP  none yet; make one with: cmctl backup create
 
 hint: find the cause with: cmctl diagnose"""
 

@@ -119,4 +119,4 @@ def test_resources_are_the_checks_that_measure_some() -> None:
 
 def test_no_backup_is_invented() -> None:
     backup = compose(seen()).backup
-    assert (backup.state, backup.created_at) == ("not_configured", None)
+    assert (backup.state, backup.created_at) == ("none", None)

@@ -68,6 +68,11 @@ class FakeLedger:
         self._check()
         return []
 
+    async def last_successes(self, tasks: Sequence[str]) -> dict[str, datetime]:
+        self._check()
+        done = [run for run in self.runs.values() if run.outcome == "succeeded" and run.finished_at]
+        return {run.task: run.finished_at for run in done if run.task in tasks and run.finished_at}
+
     async def delete_before(self, moment: datetime) -> int:
         return 0
 

@@ -1,0 +1,234 @@
+"""The folder of recovery sets.
+
+``sets/<id>/`` is a set, complete exactly when it holds a whole ``manifest.json``. A set comes into being under the
+name ``sets/.partial-<id>`` and gets its own by one rename, after everything in it is durable. ``history.jsonl`` says
+what was made, pruned, verified and restored; it stands here, and not in PostgreSQL, because it must survive that.
+"""
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from controlplane.adapters.backup.files import entries, files_below, remove_tree, sync_file, sync_folders, told
+from controlplane.domain.backup.manifest import FileEntry, Manifest, from_json, to_json
+from controlplane.errors import CmctlError, Refused, UsageProblem
+
+logger = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+_PARTIAL = ".partial-"
+_GOING = ".deleting-"
+
+
+@dataclass(frozen=True)
+class StoredSet:
+    """A folder that is, or should be, a set. Without a manifest it is unusable, and ``problem`` says why."""
+
+    id: str
+    path: Path
+    manifest: Manifest | None
+    problem: str = ""
+
+
+class Catalogue:
+    """The sets below ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[Path, tuple[int, Manifest]] = {}
+
+    @property
+    def sets_folder(self) -> Path:
+        """Where the sets are."""
+        return self.folder / "sets"
+
+    def create(self) -> None:
+        """Make the folders, readable by the owner only. Raises CmctlError."""
+        with told("made"):
+            # PostgreSQL's own user must pass through to the WAL archive when we are root.
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o711 if os.getuid() == 0 else 0o700)
+            self.sets_folder.mkdir(exist_ok=True, mode=0o700)
+
+    def stored(self) -> list[StoredSet]:
+        """Every set, newest first, the unusable ones included."""
+        try:
+            names = [path for path in self.sets_folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        except FileNotFoundError:
+            return []
+        return [self._read(path) for path in sorted(names, key=lambda path: path.name, reverse=True)]
+
+    def complete(self) -> list[Manifest]:
+        """Manifests of the complete sets, newest first."""
+        return [item.manifest for item in self.stored() if item.manifest is not None]
+
+    def find(self, wanted: str) -> StoredSet:
+        """A set by its id, or the newest complete one for ``latest``. Raises UsageProblem."""
+        stored = self.stored()
+        if wanted == "latest":
+            found = next((item for item in stored if item.manifest is not None), None)
+            if found is None:
+                raise UsageProblem("there is no complete set yet", hint="make one with: cmctl backup create")
+            return found
+        for item in stored:
+            if item.id == wanted:
+                return item
+        raise UsageProblem(f"there is no set {wanted!r}", hint="list them with: cmctl backup list")
+
+    def path(self, set_id: str) -> Path:
+        """Folder of a set."""
+        return self.sets_folder / set_id
+
+    def begin(self, moment: datetime) -> Path:
+        """A new folder for a set in the making; its id is the moment, in UTC."""
+        base = moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        number = 1
+        while True:
+            name = base if number == 1 else f"{base}-{number}"
+            work = self.sets_folder / f"{_PARTIAL}{name}"
+            if not self.path(name).exists() and not work.exists():
+                with told("made"):
+                    work.mkdir(mode=0o700)
+                return work
+            number += 1
+
+    @staticmethod
+    def id_of(work: Path) -> str:
+        """Id that a folder in the making will have."""
+        return work.name.removeprefix(_PARTIAL)
+
+    def commit(self, work: Path, manifest: Manifest) -> Path:
+        """Make everything durable, then give the set its name: from then on it is complete."""
+        with told("written"):
+            write_json(work / MANIFEST, to_json(manifest))
+            sync_folders(work)
+            target = self.path(manifest.id)
+            work.rename(target)
+            sync_file(self.sets_folder)
+        return target
+
+    def discard(self, work: Path) -> None:
+        """Delete a folder in the making; what cannot be deleted now is swept later."""
+        with contextlib.suppress(CmctlError):
+            _end_processes_of(work)
+            remove_tree(work)
+
+    def entries(self, root: Path, folder: Path, advance: Callable[[int], None]) -> tuple[FileEntry, ...]:
+        """Size and hash of every file below ``folder``, with paths relative to ``root``."""
+        with told("read"):
+            return entries(root, files_below(folder), advance)
+
+    def delete(self, set_id: str) -> None:
+        """Delete a set; from the first moment on it is no set any more."""
+        with told("deleted"):
+            going = self.sets_folder / f"{_GOING}{set_id}"
+            self.path(set_id).rename(going)
+            sync_file(self.sets_folder)
+        remove_tree(going)
+
+    def sweep(self) -> list[str]:
+        """Delete what a killed backup or prune left behind, its processes first; returns the names."""
+        leftovers = sorted(
+            path for path in self.sets_folder.glob(".*") if path.name.startswith((_PARTIAL, _GOING)) and path.is_dir()
+        )
+        for path in leftovers:
+            _end_processes_of(path)
+            remove_tree(path)
+            logger.warning("A leftover was swept", extra={"action": "backup_sweep", "path": str(path)})
+        return [path.name for path in leftovers]
+
+    @contextmanager
+    def locked(self, purpose: str) -> Iterator[None]:
+        """One backup, prune or restore at a time; the kernel frees the lock however the process ends.
+
+        Raises Refused, naming what holds it.
+        """
+        with told("opened"):
+            handle = (self.folder / "lock").open("a+", encoding="utf-8")
+        with handle:
+            try:
+                fcntl.flock(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                handle.seek(0)
+                holder = handle.read(200).strip() or "another cmctl"
+                raise Refused(f"{self.folder}: {holder} is at work", hint="try again when it has ended") from error
+            handle.truncate(0)
+            handle.write(f"{purpose} (process {os.getpid()})")
+            handle.flush()
+            try:
+                yield
+            finally:
+                handle.truncate(0)
+
+    def record(self, event: str, moment: datetime, details: Mapping[str, Any]) -> None:
+        """Append to the history."""
+        line = json.dumps({"at": moment.isoformat().replace("+00:00", "Z"), "event": event, **details})
+        with told("written"), (self.folder / "history.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def history(self) -> list[dict[str, Any]]:
+        """What was recorded, oldest first; a line that a crash cut off is left out."""
+        found: list[dict[str, Any]] = []
+        try:
+            text = (self.folder / "history.jsonl").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        for line in text.splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
+
+    def _read(self, path: Path) -> StoredSet:
+        file = path / MANIFEST
+        try:
+            stamp = file.stat().st_mtime_ns
+            if self._known.get(file, (0, None))[0] != stamp:
+                self._known[file] = (stamp, from_json(json.loads(file.read_text(encoding="utf-8"))))
+        except FileNotFoundError:
+            return StoredSet(path.name, path, None, f"{MANIFEST} is missing")
+        except (OSError, ValueError) as error:
+            return StoredSet(path.name, path, None, f"{MANIFEST}: {error}")
+        manifest = self._known[file][1]
+        if manifest.id != path.name:
+            return StoredSet(path.name, path, None, f"{MANIFEST} is that of set {manifest.id}")
+        return StoredSet(path.name, path, manifest)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file as a whole and make it durable."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _end_processes_of(folder: Path) -> None:
+    """A killed cmctl may have left its pg_basebackup behind, which would go on writing."""
+    ours = []
+    for process in psutil.process_iter():
+        try:
+            if process.name().startswith("pg_") and any(str(folder) in argument for argument in process.cmdline()):
+                process.kill()
+                ours.append(process)
+        except psutil.Error:
+            continue
+    _, alive = psutil.wait_procs(ours, timeout=10)
+    if alive:
+        raise CmctlError(f"process {alive[0].pid}, left by a killed backup, does not end")

@@ -1,0 +1,103 @@
+"""PostgreSQL's physical backups, with pg_basebackup; full or incremental, in the plain format.
+
+The plain format is what pg_combinebackup, pg_verifybackup and a start can work with as it is.
+"""
+
+import json
+import re
+import subprocess  # PostgreSQL's own programs, with arguments of ours
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controlplane.adapters.backup.files import files_below, release_zeros, told
+from controlplane.adapters.backup.server import BackupServer
+from controlplane.domain.backup.wal import Segment
+from controlplane.errors import CmctlError
+
+BACKUP_MANIFEST = "backup_manifest"
+_PROGRESS = re.compile(r"(\d+)/(\d+) kB")
+_STOP_SECONDS = 10
+Advance = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class PhysicalBackups:
+    """Takes base backups of ``server`` with the programs in ``programs``; ``max_rate_kb`` a second, None for all."""
+
+    server: BackupServer
+    programs: Path
+    environment: Mapping[str, str]
+    max_rate_kb: int | None = None
+
+    def take(self, target: Path, parent: Path | None, advance: Advance) -> dict[str, str | int | float | None]:
+        """Write a base backup into the new folder ``target`` and return what it is.
+
+        ``parent`` is the folder of the backup to build on. ``advance`` gets the bytes done and the bytes expected.
+        Raises CmctlError with the last line of pg_basebackup.
+        """
+        command = [
+            str(self.programs / "pg_basebackup"),
+            f"--pgdata={target}",
+            "--format=plain",
+            "--wal-method=stream",
+            "--checkpoint=fast",
+            "--progress",
+            "--no-password",
+            *([f"--incremental={parent / BACKUP_MANIFEST}"] if parent else []),
+            *([f"--max-rate={self.max_rate_kb}"] if self.max_rate_kb else []),
+        ]
+        self._run(command, advance)
+        with told("written"):
+            for path in files_below(target / "pg_wal"):
+                if Segment.parse(path.name):
+                    release_zeros(path)
+        return read_details(target)
+
+    def _run(self, command: list[str], advance: Advance) -> None:
+        environment = {**self.environment, **self.server.environment(), "LC_ALL": "C"}
+        last = ""
+        with subprocess.Popen(
+            command,
+            cwd="/",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                for line in process.stderr or ():
+                    if match := _PROGRESS.search(line):
+                        advance(int(match[1]) * 1024, int(match[2]) * 1024)
+                    elif line.strip():
+                        last = line.strip()
+            except BaseException:
+                _end(process)
+                raise
+        if process.returncode != 0:
+            raise CmctlError(f"the physical backup failed: {last or f'exit code {process.returncode}'}")
+
+
+def read_details(folder: Path) -> dict[str, str | int | float | None]:
+    """What the backup in a folder is, from its own backup_manifest. Raises CmctlError."""
+    try:
+        content: dict[str, Any] = json.loads((folder / BACKUP_MANIFEST).read_text(encoding="utf-8"))
+        ranges = content["WAL-Ranges"]
+        return {
+            "system_identifier": str(content.get("System-Identifier", "")),
+            "timeline": int(ranges[-1]["Timeline"]),
+            "start_lsn": str(ranges[0]["Start-LSN"]),
+            "end_lsn": str(ranges[-1]["End-LSN"]),
+        }
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise CmctlError(f"{folder / BACKUP_MANIFEST}: not a whole manifest of PostgreSQL ({error})") from error
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()

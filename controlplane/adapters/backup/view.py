@@ -1,0 +1,44 @@
+"""What is in the backup directory, as it is shown."""
+
+import shutil
+from dataclasses import dataclass
+
+from controlplane.adapters.backup.catalogue import Catalogue, StoredSet
+from controlplane.adapters.backup.wal_archive import WalArchive
+from controlplane.domain.backup.overview import Overview, SetView, WalView, view_of
+from controlplane.domain.backup.wal import Segment
+
+
+@dataclass(frozen=True)
+class BackupFiles:
+    """Reads the catalogue and the archive; a set's manifest is read once."""
+
+    catalogue: Catalogue
+    archive: WalArchive
+
+    def sets(self) -> list[SetView]:
+        """Every set, newest first."""
+        return [_view(stored) for stored in self.catalogue.stored()]
+
+    def find(self, wanted: str) -> SetView:
+        """One set, or the newest complete one for ``latest``. Raises UsageProblem."""
+        return _view(self.catalogue.find(wanted))
+
+    def overview(self) -> Overview:
+        """Everything at this moment."""
+        folder = self.catalogue.folder
+        free = shutil.disk_usage(folder).free if folder.is_dir() else 0
+        return Overview(self.sets(), self._wal(), free)
+
+    def _wal(self) -> WalView:
+        lives = self.archive.lives()
+        files = [path for life in lives for path in life.folder.iterdir() if Segment.parse(path.name)]
+        sizes = [path.stat().st_blocks * 512 for path in files if path.exists()]
+        times = [moment for life in lives if (moment := life.newest_at())]
+        return WalView(len(lives), len(files), sum(sizes), max(times, default=None))
+
+
+def _view(stored: StoredSet) -> SetView:
+    if stored.manifest is None:
+        return SetView(stored.id, str(stored.path), False, problem=stored.problem)
+    return view_of(stored.manifest, str(stored.path))

@@ -1,0 +1,49 @@
+"""Metrics of recovery sets and the WAL archive."""
+
+from collections.abc import Iterable
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from controlplane.domain.backup.overview import Overview
+
+
+def backup_metrics(overview: Overview | None) -> Iterable[Metric]:
+    """Every family; nothing but ``cmctl_backup_directory_readable`` while the directory cannot be read."""
+    readable = float(overview is not None)
+    yield GaugeMetricFamily("cmctl_backup_directory_readable", "1 while the backups can be looked at.", readable)
+    if overview is None:
+        return
+    counts = GaugeMetricFamily("cmctl_backup_sets", "Recovery sets, by whether they are complete.", labels=["complete"])
+    for complete in (True, False):
+        counts.add_metric([str(complete).lower()], sum(item.complete is complete for item in overview.sets))
+    yield counts
+    free = overview.free_bytes
+    yield GaugeMetricFamily("cmctl_backup_directory_free_bytes", "Free space where the sets are.", free)
+    total = sum(item.size_bytes for item in overview.sets)
+    yield GaugeMetricFamily("cmctl_backup_sets_size_bytes", "Size of all sets.", total)
+    yield from _of_wal(overview)
+    yield from _of_newest(overview)
+
+
+def _of_wal(overview: Overview) -> Iterable[Metric]:
+    wal = overview.wal
+    yield GaugeMetricFamily("cmctl_backup_wal_size_bytes", "Space that the WAL archive takes.", wal.size_bytes)
+    yield GaugeMetricFamily("cmctl_backup_wal_segments", "Files of the WAL archive.", wal.segments)
+    if wal.newest_at is not None:
+        moment = wal.newest_at.timestamp()
+        name = "cmctl_backup_wal_last_received_timestamp_seconds"
+        yield GaugeMetricFamily(name, "When WAL last came into the archive, Unix time.", moment)
+
+
+def _of_newest(overview: Overview) -> Iterable[Metric]:
+    newest = overview.newest
+    if newest is None or newest.finished_at is None or newest.created_at is None:
+        return
+    finished, seconds = newest.finished_at.timestamp(), (newest.finished_at - newest.created_at).total_seconds()
+    name = "cmctl_backup_last_success_timestamp_seconds"
+    yield GaugeMetricFamily(name, "When the newest complete set was finished, Unix time.", finished)
+    yield GaugeMetricFamily("cmctl_backup_last_duration_seconds", "How long making it took.", seconds)
+    sizes = GaugeMetricFamily("cmctl_backup_last_size_bytes", "Size of the newest set.", labels=["part", "kind"])
+    for part in newest.parts:
+        sizes.add_metric([part.name, newest.kind or ""], part.size_bytes)
+    yield sizes

@@ -1,0 +1,89 @@
+"""Recovery sets and the WAL archive as people and programs are shown them. Field names are a contract."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from controlplane.domain.backup.manifest import Manifest, Part
+
+Freshness = Literal["none", "fresh", "stale"]
+
+
+@dataclass(frozen=True)
+class PartView:
+    """One part of a set, without the list of its files."""
+
+    name: str
+    taken_at: datetime
+    size_bytes: int
+    file_count: int
+    details: Mapping[str, str | int | float | None]
+
+
+@dataclass(frozen=True)
+class SetView:
+    """One set. Without ``complete`` nothing but ``id``, ``path`` and ``problem`` is known."""
+
+    id: str
+    path: str
+    complete: bool
+    kind: str | None = None
+    parent_id: str | None = None
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    size_bytes: int = 0
+    parts: Sequence[PartView] = ()
+    made_by: Mapping[str, str] | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class WalView:
+    """The WAL archive: ``lives`` counts its folders, ``newest_at`` is when something last came in."""
+
+    lives: int = 0
+    segments: int = 0
+    size_bytes: int = 0
+    newest_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything at one moment; sets newest first."""
+
+    sets: Sequence[SetView] = ()
+    wal: WalView = WalView()
+    free_bytes: int = 0
+
+    @property
+    def newest(self) -> SetView | None:
+        """The newest complete set."""
+        return next((item for item in self.sets if item.complete), None)
+
+
+def view_of(manifest: Manifest, path: str) -> SetView:
+    """A complete set as it is shown."""
+    return SetView(
+        id=manifest.id,
+        path=path,
+        complete=True,
+        kind=manifest.kind,
+        parent_id=manifest.parent_id,
+        created_at=manifest.created_at,
+        finished_at=manifest.finished_at,
+        size_bytes=manifest.size_bytes,
+        parts=tuple(_part(part) for part in manifest.parts),
+        made_by=manifest.made_by,
+    )
+
+
+def _part(part: Part) -> PartView:
+    return PartView(part.name, part.taken_at, part.size_bytes, len(part.files), part.details)
+
+
+def freshness(newest: SetView | None, now: datetime, max_age: timedelta) -> Freshness:
+    """Whether the newest set is young enough."""
+    if newest is None or newest.finished_at is None:
+        return "none"
+    return "stale" if now - newest.finished_at > max_age else "fresh"

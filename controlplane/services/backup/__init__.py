@@ -1,0 +1,1 @@
+"""Recovery sets: make, verify, prune and restore them."""

@@ -1,0 +1,187 @@
+"""Composition root of ``cmctl backup`` and of the task that makes sets on schedule."""
+
+import asyncio
+import logging
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from controlplane.config.load import Locations
+from controlplane.config.paths import DataLayout, resource_dir
+from controlplane.config.schema import Settings
+from controlplane.domain.job import JobOutcome, JobRun, Schedule
+from controlplane.errors import CmctlError, Refused
+from controlplane.services.jobs import Task
+
+if TYPE_CHECKING:
+    from controlplane.adapters.backup.catalogue import Catalogue
+    from controlplane.adapters.backup.server import BackupServer
+    from controlplane.adapters.backup.view import BackupFiles
+    from controlplane.adapters.backup.wal_archive import WalReceiver
+    from controlplane.services.backup.create import BackupMaker
+
+logger = logging.getLogger(__name__)
+
+
+def catalogue(settings: Settings) -> "Catalogue":
+    """The recovery sets of this configuration."""
+    from controlplane.adapters.backup.catalogue import Catalogue
+
+    return Catalogue(settings.backup_directory)
+
+
+def backup_server(settings: Settings) -> "BackupServer":
+    """PostgreSQL as backups see it."""
+    from controlplane.adapters.backup.server import BackupServer
+    from controlplane.adapters.embedded_postgresql import BACKUP_ROLE
+
+    secret = DataLayout(settings.data_dir).secret("postgresql_backup_password")
+
+    def password() -> str:
+        return secret.read_text(encoding="utf-8").strip() if secret.exists() else ""
+
+    return BackupServer(settings.postgresql.host, settings.port("postgresql"), BACKUP_ROLE, password)
+
+
+def backup_maker(settings: Settings, locations: Locations) -> "BackupMaker":
+    """Makes sets. Raises Refused for a deployed system."""
+    _require_embedded(settings)
+    from controlplane.adapters.backup.configuration import ConfigurationCopies
+    from controlplane.adapters.backup.physical import PhysicalBackups
+    from controlplane.adapters.backup.vectors import VectorSnapshots
+    from controlplane.adapters.processes import stack_environment
+    from controlplane.adapters.toolchain import postgresql_bin
+    from controlplane.services.backup.create import BackupMaker
+
+    layout, server, folder = DataLayout(settings.data_dir), backup_server(settings), settings.backup_directory
+    rate = settings.backup.max_rate_mb
+    environment = stack_environment(os.environ, settings.data_dir)
+    return BackupMaker(
+        store=catalogue(settings),
+        source=server,
+        physical=PhysicalBackups(server, postgresql_bin(), environment, rate * 1024 if rate else None),
+        vectors=VectorSnapshots(Path(sys.executable).parent / "claude-memory-mcp", layout.etc / "mcp.yml"),
+        configuration=ConfigurationCopies(
+            {
+                "etc": layout.etc,
+                "cmctl": locations.config_file,
+                "alert_rules": resource_dir("alert_rules"),
+                "objectives": resource_dir("objectives"),
+            }
+        ),
+        databases=(settings.postgresql.memory_database, settings.postgresql.controlplane_database),
+        full_every=timedelta(days=settings.backup.full_every_days),
+        made_by={
+            "cmctl": version("claude-memory-controlplane"),
+            "python": platform.python_version(),
+            "host": platform.node(),
+            "vectors": settings.vectors.kind,
+        },
+        clock=lambda: datetime.now(UTC),
+        free_bytes=lambda: shutil.disk_usage(folder).free,
+    )
+
+
+def wal_receiver(settings: Settings, say: Callable[[str], None]) -> "WalReceiver":
+    """Streams WAL into the archive. Raises Refused for a deployed system."""
+    _require_embedded(settings)
+    from controlplane.adapters.backup.wal_archive import WalArchive, WalReceiver
+    from controlplane.adapters.processes import stack_environment
+    from controlplane.adapters.toolchain import postgresql_bin
+    from controlplane.adapters.unprivileged import runner
+
+    catalogue(settings).create()
+    archive = WalArchive(settings.backup_directory / "wal")
+    return WalReceiver(
+        server=backup_server(settings),
+        archive=archive,
+        find_runner=partial(runner, postgresql_bin(), settings.backup_directory, say),
+        environment=stack_environment(os.environ, settings.data_dir),
+    )
+
+
+def _require_embedded(settings: Settings) -> None:
+    if settings.mode != "embedded":
+        raise Refused(
+            f"backups work on the embedded stack; {settings.data_dir} belongs to a deployed system",
+            hint="use the backup tools of the distribution's PostgreSQL there",
+        )
+
+
+def backup_files(settings: Settings) -> "BackupFiles":
+    """What is in the backup directory."""
+    from controlplane.adapters.backup.view import BackupFiles
+    from controlplane.adapters.backup.wal_archive import WalArchive
+
+    return BackupFiles(catalogue(settings), WalArchive(settings.backup_directory / "wal"))
+
+
+@dataclass
+class LedgerEntry:
+    """What the ledger will say of a run."""
+
+    detail: str = ""
+
+
+@contextmanager
+def recorded(settings: Settings, task: str, is_wanted: bool) -> Iterator[LedgerEntry]:
+    """Write how the work inside went into the job ledger, as a run that somebody started by hand.
+
+    The entry is written at the end: a killed run must not look as if it went on. Without the ledger's database
+    nothing is written, which hinders nobody.
+    """
+    entry, started_at = LedgerEntry(), datetime.now(UTC)
+    outcome: JobOutcome = "interrupted"
+    try:
+        yield entry
+        outcome = "succeeded"
+    except CmctlError as error:
+        outcome, entry.detail = "failed", error.message
+        raise
+    finally:
+        if is_wanted:
+            run = JobRun(0, task, started_at, started_at, datetime.now(UTC), outcome, entry.detail, "manual")
+            asyncio.run(_record(settings, run))
+
+
+async def _record(settings: Settings, run: JobRun) -> None:
+    from controlplane.adapters.store.database import Database
+    from controlplane.adapters.store.jobs import PostgresJobLedger
+    from controlplane.wiring.store import database_address
+
+    database = Database(database_address(settings, DataLayout(settings.data_dir)), max_connections=1, migrates=False)
+    try:
+        await database.connect()
+        await PostgresJobLedger(database).record([run])
+    except CmctlError as error:
+        logger.warning("The job ledger was not written", extra={"action": "record_job", "problem": error.message})
+    finally:
+        await database.close()
+
+
+def backup_task(settings: Settings, locations: Locations) -> Task:
+    """The scheduled backup: a process of its own, so that the daemon stays small and quick."""
+
+    async def run() -> str:
+        from controlplane.adapters.own_command import run_cmctl
+
+        made = await run_cmctl(locations.config_file, locations.data_dir, ["backup", "create", "--scheduled", "--json"])
+        return f"{made['id']}, {made['kind']}, {made['size_bytes']} bytes"
+
+    return Task(
+        "backup",
+        "Make a recovery set: PostgreSQL, vectors, configuration.",
+        Schedule(cron=settings.backup.schedule),
+        run,
+        catch_up=True,
+        timeout_seconds=settings.backup.timeout_seconds,
+    )
