@@ -56,7 +56,7 @@ async def _from_server(settings: Settings, file: Path) -> None:
                     _check(response, client)
                 with file.open("wb") as target:
                     async for chunk in response.aiter_bytes():
-                        target.write(chunk)
+                        _write_sparsely(target, chunk)
                     _make_durable(target)
         except httpx2.ConnectError as error:
             raise ServerUnreachable(f"memory server at {client.base_url}: {error}") from error
@@ -91,10 +91,19 @@ async def _here(settings: Settings, file: Path) -> None:
 def _write(chunks: Iterable[bytes], file: Path) -> None:
     with file.open("wb") as target:
         for chunk in chunks:
-            target.write(chunk)
+            _write_sparsely(target, chunk)
         _make_durable(target)
 
 
+def _write_sparsely(file: BinaryIO, chunk: bytes) -> None:
+    """The engine's files are mostly room for later: their zeros become holes."""
+    if chunk.count(0) == len(chunk):
+        file.seek(len(chunk), os.SEEK_CUR)
+    else:
+        file.write(chunk)
+
+
 def _make_durable(file: BinaryIO) -> None:
+    file.truncate()
     file.flush()
     os.fsync(file.fileno())

@@ -19,7 +19,7 @@ from controlplane.config.load import Locations
 from controlplane.config.paths import DataLayout, resource_dir
 from controlplane.config.schema import Settings
 from controlplane.domain.job import JobOutcome, JobRun, Schedule
-from controlplane.errors import CmctlError, Refused
+from controlplane.errors import CmctlError, DependencyUnreachable, Refused
 from controlplane.services.jobs import Task
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ def recorded(settings: Settings, task: str, is_wanted: bool) -> Iterator[LedgerE
         outcome = "succeeded"
     except CmctlError as error:
         outcome, entry.detail = "failed", error.message
+        is_wanted = is_wanted and not isinstance(error, DependencyUnreachable)  # probably the ledger's database
         raise
     finally:
         if is_wanted:

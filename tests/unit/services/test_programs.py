@@ -17,7 +17,12 @@ def commands(tools: dict[str, Path]) -> dict[str, list[str]]:
 
 
 def test_only_what_has_an_executable_gets_a_command() -> None:
-    assert sorted(commands({"promtool": Path("/usr/bin/promtool")})) == ["controlplane", "mcp_server", "postgresql"]
+    assert sorted(commands({"promtool": Path("/usr/bin/promtool")})) == [
+        "controlplane",
+        "mcp_server",
+        "postgresql",
+        "wal_receiver",
+    ]
 
 
 def test_our_own_services_get_their_configuration() -> None:

@@ -1,0 +1,196 @@
+"""Recovery sets on a real stack: what is in one, what a crash leaves, what is told."""
+
+import json
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from tests.support.backups import MEMORY_DATABASE, PARTS, connect, create, manifest_of, sets_folder, value, wrong_files
+from tests.support.stack import EmbeddedStack, wait_until
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[EmbeddedStack]:
+    stack = EmbeddedStack()
+    try:
+        stack.up(*PARTS)
+        with connect(stack) as connection:
+            connection.execute("CREATE TABLE numbers AS SELECT n, md5(n::text) FROM generate_series(1, 20000) AS n")
+        yield stack
+    finally:
+        stack.remove()
+
+
+@pytest.fixture(scope="module")
+def full(stack: EmbeddedStack) -> dict[str, Any]:
+    return create(stack, "--full")
+
+
+def get(stack: EmbeddedStack, path: str) -> Any:
+    with urlopen(stack.url("controlplane", path), timeout=10) as response:
+        return json.loads(response.read())
+
+
+def archived(stack: EmbeddedStack) -> list[str]:
+    return sorted(path.name for path in (stack.data_dir / "backups" / "wal" / "0001").iterdir())
+
+
+def test_a_full_set_holds_everything(stack: EmbeddedStack, full: dict[str, Any]) -> None:
+    assert (full["kind"], full["parent_id"], full["complete"]) == ("full", None, True)
+    assert [part["name"] for part in full["parts"]] == ["postgresql", "vectors", "configuration"]
+    assert full["created_at"] < full["finished_at"]
+    folder = Path(full["path"])
+    assert (folder / "postgresql" / "PG_VERSION").read_text() == "18\n"
+    assert (folder / "configuration" / "etc" / "mcp.yml").exists()
+    assert not [path for path in folder.rglob("*") if path.is_file() and path.read_bytes() == _secret(stack)]
+    assert wrong_files(folder, manifest_of(full)) == []
+    details = {part["name"]: part["details"] for part in full["parts"]}
+    assert details["postgresql"]["memories"] == 0
+    assert details["postgresql"]["system_identifier"] == value(
+        stack, "SELECT system_identifier::text FROM pg_control_system()"
+    )
+    assert details["vectors"]["count"] == 0
+
+
+def _secret(stack: EmbeddedStack) -> bytes:
+    return (stack.data_dir / "secrets" / "postgresql_superuser_password").read_bytes()
+
+
+def test_the_next_set_builds_on_it_and_is_smaller(stack: EmbeddedStack, full: dict[str, Any]) -> None:
+    made = create(stack)
+    assert (made["kind"], made["parent_id"]) == ("incremental", full["id"])
+    assert _data_size(made) < _data_size(full) / 3
+    assert wrong_files(Path(made["path"]), manifest_of(made)) == []
+
+
+def _data_size(made: dict[str, Any]) -> int:
+    """Size of PostgreSQL's part without WAL, of which every set has a whole file."""
+    files = next(part["files"] for part in manifest_of(made)["parts"] if part["name"] == "postgresql")
+    return sum(file["size_bytes"] for file in files if "/pg_wal/" not in file["path"])
+
+
+def test_sets_are_told_everywhere(stack: EmbeddedStack, full: dict[str, Any]) -> None:
+    listed = stack.json("backup", "list")
+    assert full in listed
+    assert [item["id"] for item in listed] == sorted((item["id"] for item in listed), reverse=True)
+    assert stack.json("backup", "show", full["id"]) == full
+    assert stack.json("backup", "show", "latest") == listed[0]
+    assert get(stack, "/api/v1/backups") == listed
+    assert get(stack, f"/api/v1/backups/{full['id']}") == full
+    status = stack.json("status")
+    assert (status["backup"]["state"], status["backup"]["id"]) == ("fresh", listed[0]["id"])
+    unknown = stack.cmctl("backup", "show", "nonsense")
+    assert (unknown.returncode, unknown.stderr.splitlines()[0]) == (2, "error: there is no set 'nonsense'")
+
+
+def test_a_set_made_by_hand_counts_as_a_successful_job(stack: EmbeddedStack, full: dict[str, Any]) -> None:
+    runs = stack.json("jobs", "history", "--task", "backup")
+    assert {(run["outcome"], run["trigger"]) for run in runs} == {("succeeded", "manual")}
+
+    def told() -> bool:
+        with urlopen(stack.url("controlplane", "/metrics"), timeout=10) as response:
+            text = response.read().decode()
+        return (
+            'cmctl_job_last_success_timestamp_seconds{task="backup"}' in text
+            and "cmctl_backup_last_success_timestamp_seconds" in text
+        )
+
+    wait_until(told, what="the metrics of the backup")
+
+
+def test_the_scheduled_task_makes_a_set(stack: EmbeddedStack, full: dict[str, Any]) -> None:
+    before = {item["id"] for item in stack.json("backup", "list")}
+    run = stack.json("jobs", "run", "backup")
+    assert run["outcome"] == "succeeded", run
+    made = {item["id"] for item in stack.json("backup", "list")} - before
+    assert run["detail"].split(",")[0] in made
+
+
+def test_wal_is_streamed_without_a_pause_to_a_slot(stack: EmbeddedStack) -> None:
+    assert value(stack, "SELECT active FROM pg_replication_slots WHERE slot_name = 'cmctl_wal_0001'") is True
+    name = value(stack, "SELECT pg_walfile_name(pg_current_wal_lsn())")
+    value(stack, "SELECT pg_switch_wal()")
+    wait_until(lambda: name in archived(stack), what=f"{name} in the archive")
+
+
+def test_the_archive_goes_on_where_it_was_after_a_crash_of_postgresql(stack: EmbeddedStack) -> None:
+    before = value(stack, "SELECT pg_current_wal_lsn()")
+    postmaster = int((stack.data_dir / "postgresql" / "postmaster.pid").read_text().split()[0])
+    subprocess.run(["kill", "-KILL", str(postmaster)], check=True)
+    wait_until(lambda: stack.cmctl("up", *PARTS).returncode == 0, what="the stack after the crash")
+    query = "SELECT confirmed FROM (SELECT restart_lsn AS confirmed FROM pg_replication_slots WHERE active) AS slots"
+    wait_until(lambda: value(stack, f"SELECT ({query}) >= '{before}'::pg_lsn"), what="the archive to catch up")
+    assert len(list((stack.data_dir / "backups" / "wal").iterdir())) == 1
+
+
+def test_two_at_once_one_is_refused(stack: EmbeddedStack, full: dict[str, Any]) -> None:
+    command = stack.command("backup", "create", "--full")
+    with subprocess.Popen(command, env=stack.environment, stderr=subprocess.PIPE, text=True) as first:
+        wait_until(lambda: list(sets_folder(stack).glob(".partial-*")), what="the first backup to begin")
+        second = stack.cmctl("backup", "create")
+        assert (second.returncode, "is at work" in second.stderr) == (5, True), second.stderr
+        assert first.wait() == 0
+
+
+def test_killed_at_any_moment_nothing_looks_like_a_set(stack: EmbeddedStack, full: dict[str, Any]) -> None:
+    listed = stack.json("backup", "list")
+    began = time.monotonic()
+    create(stack, "--full")
+    usual_seconds = time.monotonic() - began
+    listed = stack.json("backup", "list")
+    chosen = random.Random(5)
+    for _ in range(4):
+        process = subprocess.Popen(
+            stack.command("backup", "create", "--full"), env=stack.environment, stderr=subprocess.DEVNULL
+        )
+        with process:
+            try:
+                process.wait(chosen.uniform(0.3, 0.9) * usual_seconds)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+        if process.returncode == 0:  # it was quicker than usual
+            listed = stack.json("backup", "list")
+        assert stack.json("backup", "list") == listed
+    made = create(stack)
+    assert made["complete"]
+    assert [path.name for path in sets_folder(stack).glob(".*")] == []
+    assert wrong_files(Path(made["path"]), manifest_of(made)) == []
+
+
+def test_ended_politely_it_clears_up(stack: EmbeddedStack, full: dict[str, Any]) -> None:
+    listed = stack.json("backup", "list")
+    command = stack.command("backup", "create", "--full")
+    with subprocess.Popen(command, env=stack.environment, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: list(sets_folder(stack).glob(".partial-*/postgresql/*")), what="the backup to be at work")
+        process.terminate()
+        assert process.wait() == 5
+    assert stack.json("backup", "list") == listed
+    assert list(sets_folder(stack).glob(".partial-*")) == []
+
+
+def test_postgresql_down_is_one_sentence(stack: EmbeddedStack, full: dict[str, Any]) -> None:
+    stack.down("wal_receiver", "mcp_server", "controlplane", "postgresql")
+    result = stack.cmctl("backup", "create")
+    stack.up(*PARTS)
+    assert result.returncode == 4
+    assert result.stderr.startswith(f"error: PostgreSQL on 127.0.0.1:{stack.port('postgresql')} cannot be backed up: ")
+
+
+def test_a_lost_slot_starts_a_new_life_of_the_archive(stack: EmbeddedStack) -> None:
+    stack.down("wal_receiver")
+    value(stack, "SELECT pg_drop_replication_slot('cmctl_wal_0001')")
+    stack.up(*PARTS)
+    assert value(stack, "SELECT slot_name FROM pg_replication_slots WHERE active") == "cmctl_wal_0002"
+    folder = stack.data_dir / "backups" / "wal" / "0002"
+    name = value(stack, "SELECT pg_walfile_name(pg_current_wal_lsn())", MEMORY_DATABASE)
+    value(stack, "SELECT pg_switch_wal()")
+    wait_until(lambda: (folder / name).exists(), what="WAL in the new folder")
