@@ -66,6 +66,7 @@ def _stack_with_default_intervals() -> EmbeddedStack:
 def _processes(stack: EmbeddedStack) -> dict[str, list[psutil.Process]]:
     """Every process of the stack, by component; what belongs to none is the supervisor."""
     groups = {}
+    pids = {component["name"]: component["pid"] for component in stack.json("status")["components"]}
     for component in COMPONENTS:
         root = psutil.Process(stack.pid(component))
         groups[component] = [root, *root.children(recursive=True)]
