@@ -68,7 +68,7 @@ def _processes(stack: EmbeddedStack) -> dict[str, list[psutil.Process]]:
     groups = {}
     pids = {component["name"]: component["pid"] for component in stack.json("status")["components"]}
     for component in COMPONENTS:
-        root = psutil.Process(stack.pid(component))
+        root = psutil.Process(pids[component])
         groups[component] = [root, *root.children(recursive=True)]
     known = {process.pid for processes in groups.values() for process in processes}
     groups["supervisor"] = [process for process in stack.processes() if process.pid not in known]
