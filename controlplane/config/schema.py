@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from controlplane.config.anomaly import Anomaly
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -320,6 +322,7 @@ class Settings(Section):
     http: Http = Http()
     backup: Backup = Backup()
     mcp_server: McpServer = McpServer()
+    anomaly: Anomaly = Anomaly()
     runbook_base_url: str | None = Field(
         None, description="Base of every runbook link; default: the copy that the control plane serves at /docs."
     )

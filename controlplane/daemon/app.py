@@ -10,6 +10,7 @@ from controlplane.daemon.middleware import Gate
 from controlplane.daemon.pages import PAGES, Pages
 from controlplane.daemon.routes import (
     alerts,
+    anomalies,
     backups,
     health,
     jobs,
@@ -27,6 +28,7 @@ ROUTES: Sequence[Route] = [
     *health.ROUTES,
     *status.ROUTES,
     *alerts.ROUTES,
+    *anomalies.ROUTES,
     *jobs.ROUTES,
     *maintenance.ROUTES,
     *backups.ROUTES,

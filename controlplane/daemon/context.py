@@ -13,6 +13,8 @@ from controlplane.domain.check import CheckResult
 from controlplane.services.actions import ActionLedger
 from controlplane.services.alerts import CurrentAlerts
 from controlplane.services.backup.watch import BackupWatch
+from controlplane.services.anomaly.live import LiveAnomalies
+from controlplane.services.anomaly.ports import AnomalyStore
 from controlplane.services.ingest import AlertIngest
 from controlplane.services.jobs import JobService
 from controlplane.services.maintenance import MaintenanceService
@@ -89,6 +91,8 @@ class Daemon:
     maintenance: MaintenanceService
     silences: SilenceKeeper
     actions: ActionLedger
+    anomalies: LiveAnomalies
+    anomaly_store: AnomalyStore
     templates: Path
     docs: Path
     backups: BackupWatch

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from controlplane.daemon.backup_metrics import backup_metrics
+from controlplane.daemon.anomaly_metrics import anomaly_metrics
 from controlplane.daemon.context import Daemon
 from controlplane.domain.check import CheckResult
 
@@ -44,6 +45,7 @@ class DaemonCollector(Collector):
         yield from self._of_checks()
         yield from self._of_jobs()
         yield from backup_metrics(self._daemon.backups.overview)
+        yield from anomaly_metrics(self._daemon.anomalies)
 
     def _of_the_process(self) -> Iterable[Metric]:
         daemon = self._daemon

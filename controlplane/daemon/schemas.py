@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from controlplane.daemon.anomaly_schemas import ANOMALY_SCHEMAS
 from controlplane.daemon.routing import NULLABLE_TIME, TEXT, TIME, Schema, list_of, ref
 
 _STRINGS: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -55,6 +56,7 @@ _MAINTENANCE = {
 }
 
 SCHEMAS: Mapping[str, Schema] = {
+    **ANOMALY_SCHEMAS,
     "Problem": _object({"error": TEXT}, {"field": TEXT, "hint": TEXT}),
     "Alert": _object(_ALERT),
     "AlertWithHistory": _object({**_ALERT, "history": list_of(ref("StateChange"))}),

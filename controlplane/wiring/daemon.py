@@ -18,6 +18,7 @@ from controlplane.adapters.instance_lock import only_instance
 from controlplane.adapters.journal import SegmentJournal
 from controlplane.adapters.store.actions import PostgresActionLedger
 from controlplane.adapters.store.alerts import PostgresAlertStore
+from controlplane.adapters.store.anomalies import PostgresAnomalyStore
 from controlplane.adapters.store.checks import PostgresCheckStore
 from controlplane.adapters.store.database import Database
 from controlplane.adapters.store.jobs import PostgresJobLedger
@@ -42,6 +43,7 @@ from controlplane.services.reconcile import Reconciliation
 from controlplane.services.retention import Retention
 from controlplane.services.silences import SilenceKeeper
 from controlplane.wiring.backup import backup_files, backup_task
+from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies
 from controlplane.wiring.checks import build_engine
 from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.reconcile import build_reconciliation
@@ -106,6 +108,8 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     rejected, alert_log = RejectedFolder(layout.rejected), FileAlertLog(layout.alert_log)
     current, mover = CurrentAlerts(), Mover(journal, alert_store, rejected)
     engine = build_engine(settings, layout, check_store)
+    anomaly_store = PostgresAnomalyStore(database)
+    anomalies = build_anomalies(settings, anomaly_store)
     retention = Retention(
         alert_store,
         [check_store, ledger],
@@ -119,6 +123,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     tasks = task_table(settings, engine, retention, mover, reconciliation, maintenance.silences)
     if settings.mode == "embedded":
         tasks["backup"] = backup_task(settings, locations)
+    tasks |= anomaly_tasks(settings, anomalies, anomaly_store)
     jobs = JobService(tasks, ledger, timetable, lambda: datetime.now(UTC))
     daemon = Daemon(
         version=version("claude-memory-controlplane"),
@@ -135,6 +140,8 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         maintenance=maintenance.service,
         silences=maintenance.silences,
         actions=PostgresActionLedger(database),
+        anomalies=anomalies,
+        anomaly_store=anomaly_store,
         templates=resource_dir("templates"),
         docs=resource_dir("docs"),
         backups=BackupWatch(backup_files(settings)),

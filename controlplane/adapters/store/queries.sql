@@ -299,3 +299,51 @@ SELECT id, key, author, reason, services, matchers, starts_at, ends_at, recurren
 FROM maintenance
 WHERE (%(id)s::bigint IS NULL OR id = %(id)s) AND (%(key)s::text IS NULL OR key = %(key)s)
 ORDER BY starts_at, id
+-- name: load_anomaly_watches
+SELECT name, digest, through FROM anomaly_watches ORDER BY name
+
+-- name: load_anomaly_series
+SELECT watch, labels, state, track FROM anomaly_series ORDER BY watch, id
+
+-- name: save_anomaly_watch
+INSERT INTO anomaly_watches (name, digest, through) VALUES (%(name)s, %(digest)s, %(through)s)
+ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, through = excluded.through, saved_at = now()
+
+-- name: forget_anomaly_series
+DELETE FROM anomaly_series WHERE watch = %(name)s AND NOT (id = ANY (%(ids)s))
+
+-- name: save_anomaly_series
+INSERT INTO anomaly_series (id, watch, labels, state, track)
+VALUES (%(id)s, %(watch)s, %(labels)s::jsonb, %(state)s, %(track)s::jsonb)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, track = excluded.track
+
+-- name: save_anomaly_episode
+INSERT INTO anomaly_episodes (id, series_id, watch, labels, started_at, ended_at, facts)
+VALUES (%(id)s, %(series_id)s, %(watch)s, %(labels)s::jsonb, %(started_at)s, %(ended_at)s, %(facts)s::jsonb)
+ON CONFLICT (id) DO UPDATE SET ended_at = excluded.ended_at, facts = excluded.facts
+
+-- name: list_anomaly_episodes
+SELECT id, series_id, watch, labels, started_at, ended_at, facts FROM anomaly_episodes
+WHERE (NOT %(is_open)s OR ended_at IS NULL)
+    AND (%(watch)s::text IS NULL OR watch = %(watch)s)
+    AND (%(since)s::timestamptz IS NULL OR coalesce(ended_at, 'infinity') >= %(since)s)
+ORDER BY started_at DESC, id
+LIMIT %(limit)s
+
+-- name: show_anomaly_episode
+SELECT id, series_id, watch, labels, started_at, ended_at, facts FROM anomaly_episodes WHERE id = %(id)s
+
+-- name: delete_anomaly_episodes
+DELETE FROM anomaly_episodes WHERE ended_at < %(before)s
+
+-- name: standing_anomaly_feedback
+SELECT episode_id, series_id, family, verdict, given_by, given_at, note FROM anomaly_feedback
+WHERE undone_at IS NULL ORDER BY given_at, id
+
+-- name: undo_anomaly_feedback
+UPDATE anomaly_feedback SET undone_by = %(undone_by)s, undone_at = %(at)s
+WHERE episode_id = %(episode_id)s AND undone_at IS NULL
+
+-- name: give_anomaly_feedback
+INSERT INTO anomaly_feedback (episode_id, series_id, family, verdict, given_by, given_at, note)
+VALUES (%(episode_id)s, %(series_id)s, %(family)s, %(verdict)s, %(given_by)s, %(given_at)s, %(note)s)

@@ -1,0 +1,1 @@
+"""Watching series as they stream: learning, episodes, alerts, feedback."""
