@@ -12,9 +12,9 @@ from aiohttp import web
 from controlplane.domain.check import CheckResult
 from controlplane.services.actions import ActionLedger
 from controlplane.services.alerts import CurrentAlerts
-from controlplane.services.backup.watch import BackupWatch
 from controlplane.services.anomaly.live import LiveAnomalies
 from controlplane.services.anomaly.ports import AnomalyStore
+from controlplane.services.backup.watch import BackupWatch
 from controlplane.services.ingest import AlertIngest
 from controlplane.services.jobs import JobService
 from controlplane.services.maintenance import MaintenanceService

@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from controlplane.daemon.backup_metrics import backup_metrics
 from controlplane.daemon.anomaly_metrics import anomaly_metrics
+from controlplane.daemon.backup_metrics import backup_metrics
 from controlplane.daemon.context import Daemon
 from controlplane.domain.check import CheckResult
 

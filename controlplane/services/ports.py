@@ -273,6 +273,10 @@ class RemoteDaemon(Protocol):
         """A JSON answer and the response's headers. Raises CmctlError as the answer demands."""
         ...
 
+    async def post(self, path: str, payload: Any) -> Any:
+        """Change something and return the JSON answer. Raises CmctlError as the answer demands."""
+        ...
+
     async def run_job(self, name: str) -> Any:
         """Run a task and return its ledger entry. Raises UsageProblem, Refused, DependencyUnreachable."""
         ...

@@ -1,11 +1,13 @@
 """Composition root of live anomaly detection."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from controlplane.adapters.alertmanager_gate import AlertmanagerGate
 from controlplane.adapters.prometheus_points import PrometheusPoints
+from controlplane.adapters.store.actions import PostgresActionLedger
 from controlplane.adapters.store.anomalies import PostgresAnomalyStore
+from controlplane.adapters.store.database import Database
+from controlplane.adapters.store.maintenance import PostgresMaintenanceStore
 from controlplane.config.default_checks import local_url
 from controlplane.config.default_watches import watches
 from controlplane.config.schema import Settings
@@ -13,7 +15,8 @@ from controlplane.domain.anomaly.alerts import AlertLinks, AlertPolicy
 from controlplane.domain.job import Schedule
 from controlplane.services.anomaly.alerting import AnomalyAlerts
 from controlplane.services.anomaly.live import LiveAnomalies, LiveOptions
-from controlplane.services.anomaly.ports import AnomalyStore, QuietPeriod
+from controlplane.services.anomaly.ports import AnomalyStore
+from controlplane.services.anomaly.quiet import RecordedQuiet
 from controlplane.services.jobs import Task
 from controlplane.services.rendering import rule_options
 
@@ -22,15 +25,7 @@ _ALERTMANAGER_SECONDS = 10.0
 _TICK_SECONDS = 1800.0
 
 
-class NoQuietPeriods:
-    """Implements QuietPeriods where nothing records maintenance."""
-
-    async def between(self, start: datetime, end: datetime) -> Sequence[QuietPeriod]:
-        """None."""
-        return []
-
-
-def build_anomalies(settings: Settings, store: AnomalyStore) -> LiveAnomalies:
+def build_anomalies(settings: Settings, database: Database, store: AnomalyStore) -> LiveAnomalies:
     """Live detection as configured; nothing is opened yet. Raises InvalidConfiguration."""
     section = settings.anomaly
     source = PrometheusPoints(
@@ -42,7 +37,11 @@ def build_anomalies(settings: Settings, store: AnomalyStore) -> LiveAnomalies:
         source,
         store,
         AnomalyAlerts(gate, section.resend_seconds),
-        NoQuietPeriods(),
+        RecordedQuiet(
+            PostgresMaintenanceStore(database),
+            PostgresActionLedger(database),
+            timedelta(seconds=section.deploy_settle_seconds),
+        ),
         LiveOptions(
             policy=AlertPolicy(section.least_severity, section.max_alerts),
             links=alert_links(settings),

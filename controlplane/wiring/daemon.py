@@ -42,8 +42,8 @@ from controlplane.services.mover import Mover
 from controlplane.services.reconcile import Reconciliation
 from controlplane.services.retention import Retention
 from controlplane.services.silences import SilenceKeeper
-from controlplane.wiring.backup import backup_files, backup_task
 from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies
+from controlplane.wiring.backup import backup_files, backup_task
 from controlplane.wiring.checks import build_engine
 from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.reconcile import build_reconciliation
@@ -109,7 +109,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     current, mover = CurrentAlerts(), Mover(journal, alert_store, rejected)
     engine = build_engine(settings, layout, check_store)
     anomaly_store = PostgresAnomalyStore(database)
-    anomalies = build_anomalies(settings, anomaly_store)
+    anomalies = build_anomalies(settings, database, anomaly_store)
     retention = Retention(
         alert_store,
         [check_store, ledger],

@@ -299,6 +299,7 @@ SELECT id, key, author, reason, services, matchers, starts_at, ends_at, recurren
 FROM maintenance
 WHERE (%(id)s::bigint IS NULL OR id = %(id)s) AND (%(key)s::text IS NULL OR key = %(key)s)
 ORDER BY starts_at, id
+
 -- name: load_anomaly_watches
 SELECT name, digest, through FROM anomaly_watches ORDER BY name
 

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from controlplane.cli.commands.anomaly_live import feedback, list_anomalies, scan, show
 from controlplane.cli.output import emit, format_table, output_option, plain
 from controlplane.errors import CmctlError, UsageProblem
 
@@ -22,6 +23,10 @@ _CHUNK_BYTES = 1 << 16
 @click.group()
 def anomaly() -> None:
     """Score series and review what is unusual."""
+
+
+for _command in (list_anomalies, show, scan, feedback):
+    anomaly.add_command(_command)
 
 
 @anomaly.command()

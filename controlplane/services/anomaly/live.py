@@ -73,6 +73,7 @@ class LiveAnomalies:
         self._unsaved: dict[str, Episode] = {}
         self._learnt: set[str] = set()
         self._saved_at: datetime | None = None
+        self._periods: Sequence[QuietPeriod] = ()
         self._sightings: dict[tuple[int, int, int], asyncio.Task[list[int]]] = {}
 
     # -- the job
@@ -86,6 +87,9 @@ class LiveAnomalies:
         now = self._clock()
         await self._load(now)
         self._sightings.clear()
+        for run in self.runs.values():
+            run.begin(run.due_ms(_milliseconds(now)), round(self.options.history_seconds * 1000))
+        await self._read_quiet(now)
         outcomes = await asyncio.gather(*(self._advance(run, now) for run in self.runs.values()))
         await self._settle()
         await self._keep_episodes()
@@ -127,7 +131,6 @@ class LiveAnomalies:
         """Bring one watch up to now; returns how many samples were scored."""
         due = run.due_ms(_milliseconds(now))
         before = run.points
-        run.begin(due, round(self.options.history_seconds * 1000))
         try:
             while stretch := run.next_stretch(due):
                 await self._take(run, *stretch)
@@ -145,8 +148,7 @@ class LiveAnomalies:
         interval = run.watch.interval_ms
         answer = await self._source.points(run.watch.query, first_ms, last_ms, interval)
         sighted = await self._sighted(first_ms, last_ms, interval)
-        quiet = await self._quiet_stretches(run.watch, first_ms, last_ms)
-        changed = await run.take(answer, sighted, last_ms, quiet)
+        changed = await run.take(answer, sighted, last_ms, self._quiet_of(run.watch))
         if not run.is_learning:
             self._note(changed)
 
@@ -175,18 +177,21 @@ class LiveAnomalies:
             self.episodes_begun += episode.is_open and episode.out_samples == 1
             self._unsaved[episode.id] = episode
 
-    async def _quiet_stretches(self, watch: Watch, first_ms: int, last_ms: int) -> list[tuple[int, int]]:
-        start, end = _moment(first_ms), _moment(last_ms)
+    async def _read_quiet(self, now: datetime) -> None:
+        """The quiet periods of everything that is due. While nobody can tell, those known last hold."""
+        starts = [run.through_ms for run in self.runs.values() if run.through_ms is not None]
+        if not starts:
+            return
         try:
-            periods = await self._quiet.between(start, end)
+            self._periods = await self._quiet.between(_moment(min(starts)), now)
         except CmctlError as error:
             logger.warning(
-                "Maintenance windows are not known for now", extra={"action": "quiet_periods", "problem": error.message}
+                "Maintenance is not known for now", extra={"action": "quiet_periods", "problem": error.message}
             )
-            return []
-        return [
-            (_milliseconds(period.start), _milliseconds(period.end)) for period in periods if _is_about(period, watch)
-        ]
+
+    def _quiet_of(self, watch: Watch) -> list[tuple[int, int]]:
+        about = [period for period in self._periods if period.is_about(watch)]
+        return [(_milliseconds(period.start), _milliseconds(period.end)) for period in about]
 
     # -- episodes and alerts
 
@@ -295,10 +300,6 @@ class LiveAnomalies:
     def series_count(self) -> int:
         """Series that are watched."""
         return sum(len(run.tracks) for run in self.runs.values())
-
-
-def _is_about(period: QuietPeriod, watch: Watch) -> bool:
-    return not period.services or watch.service in period.services
 
 
 def _milliseconds(moment: datetime) -> int:

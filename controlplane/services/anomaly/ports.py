@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 from controlplane.domain.anomaly.episode import Episode
 from controlplane.domain.anomaly.feedback import Feedback
-from controlplane.domain.anomaly.watch import SeriesKey
+from controlplane.domain.anomaly.watch import SeriesKey, Watch
+from controlplane.domain.maintenance import matches
+from controlplane.domain.slo.selector import Matcher
 from controlplane.errors import CmctlError
 
 
@@ -108,12 +110,16 @@ class AnomalyStore(Protocol):
 
 @dataclass(frozen=True)
 class QuietPeriod:
-    """A stretch from which nothing may be learnt. ``services`` are those it is about; none means all."""
+    """A stretch from which nothing may be learnt, of the watches that the matchers fit; none fit all."""
 
     start: datetime
     end: datetime
     reason: str
-    services: frozenset[str] = frozenset()
+    matchers: tuple[Matcher, ...] = ()
+
+    def is_about(self, watch: Watch) -> bool:
+        """Whether it concerns a watch, by the labels that its alerts carry."""
+        return matches(self.matchers, {"service": watch.service, "watch": watch.name})
 
 
 class QuietPeriods(Protocol):

@@ -8,6 +8,7 @@ import pytest
 
 from controlplane.domain.anomaly.feedback import Feedback
 from controlplane.domain.anomaly.state import dump
+from controlplane.domain.slo.selector import Matcher
 from controlplane.errors import CmctlError, DependencyUnreachable
 from controlplane.services.anomaly.ports import QueryRefused, QuietPeriod
 from controlplane.services.anomaly.present import series_view, watch_view
@@ -137,7 +138,7 @@ async def test_maintenance_is_neither_told_nor_learnt() -> None:
         start=world.now + timedelta(minutes=15),
         end=world.now + timedelta(minutes=65),
         reason="upgrade",
-        services=frozenset({"web"}),
+        matchers=(Matcher("service", "=", "web"),),
     )
     world.quiet.periods.append(quiet)
     await world.run_to(HISTORY + 30)
@@ -153,7 +154,9 @@ async def test_maintenance_is_neither_told_nor_learnt() -> None:
 async def test_maintenance_of_another_service_changes_nothing() -> None:
     world = World(shifted(HISTORY + 5, HISTORY + 50))
     everywhere = timedelta(days=9)
-    world.quiet.periods.append(QuietPeriod(world.now - everywhere, world.now + everywhere, "x", frozenset({"other"})))
+    world.quiet.periods.append(
+        QuietPeriod(world.now - everywhere, world.now + everywhere, "x", (Matcher("service", "=", "other"),))
+    )
     await world.run_to(HISTORY + 30)
     assert len(world.store.episodes) == 1
 

@@ -1,0 +1,42 @@
+"""Composition root of what reads anomalies without the daemon: pictures, scans, backtests."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from controlplane.adapters.prometheus_points import PrometheusPoints
+from controlplane.config.default_checks import local_url
+from controlplane.config.default_watches import watches
+from controlplane.config.schema import Settings
+from controlplane.domain.anomaly.watch import Watch
+from controlplane.errors import UsageProblem
+from controlplane.services.anomaly.ports import PointSource
+from controlplane.services.anomaly.scan import Scanned, scan_all
+from controlplane.services.anomaly.stretch import Stretch, read_stretch
+
+
+def point_source(settings: Settings) -> PointSource:
+    """The Prometheus of this configuration."""
+    section = settings.anomaly
+    return PrometheusPoints(
+        local_url(settings, "prometheus"), section.query_timeout_seconds, section.max_concurrent_queries
+    )
+
+
+async def stretch_of(settings: Settings, episode: Mapping[str, Any]) -> Stretch:
+    """The stretch of an episode that the API gave. Raises DependencyUnreachable, CmctlError."""
+    started = datetime.fromisoformat(episode["started_at"]).timestamp()
+    now = datetime.now(UTC).timestamp()
+    return await read_stretch(point_source(settings), {**episode, "started_at_seconds": started}, now)
+
+
+async def scan_watches(settings: Settings, names: Sequence[str], start: datetime) -> list[Scanned]:
+    """Every configured watch, or those named, since a moment. Raises UsageProblem, DependencyUnreachable."""
+    known: dict[str, Watch] = {watch.name: watch for watch in watches(settings)}
+    for name in names:
+        if name not in known:
+            raise UsageProblem(f"there is no watch {name!r}", hint=f"there are: {', '.join(known)}")
+    chosen = [watch for name, watch in known.items() if not names or name in names]
+    now_ms = round(datetime.now(UTC).timestamp() * 1000)
+    start_ms = round(start.timestamp() * 1000)
+    return await scan_all(point_source(settings), chosen, start_ms, now_ms, settings.anomaly.max_series_per_watch)
