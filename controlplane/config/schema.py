@@ -7,8 +7,9 @@ otherwise; ratios are 0..1; percentages are 0..100.
 
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from controlplane.config.anomaly import Anomaly
 
@@ -273,6 +274,22 @@ class Http(Section):
     max_concurrent_requests: int = Field(256, ge=1, description="Beyond this many, requests get 503.")
 
 
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is not a time zone of the IANA database") from error
+    return name
+
+
+class Reports(Section):
+    """SLA reports (`cmctl slo report`)."""
+
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        "UTC", description="IANA name, such as Asia/Shanghai: where days begin, and how times are written."
+    )
+
+
 class McpServer(Section):
     """Settings of the memory server that the control plane renders into ``mcp.yml``."""
 
@@ -323,6 +340,7 @@ class Settings(Section):
     backup: Backup = Backup()
     mcp_server: McpServer = McpServer()
     anomaly: Anomaly = Anomaly()
+    reports: Reports = Reports()
     runbook_base_url: str | None = Field(
         None, description="Base of every runbook link; default: the copy that the control plane serves at /docs."
     )

@@ -29,7 +29,8 @@ async def assess(locations: Locations, objectives: Sequence[Objective]) -> list[
     Without PostgreSQL nothing is excluded, and every assessment says so.
     """
     settings = load(locations)
-    entries, problem = await read_maintenance(settings)
+    entries, error = await read_maintenance(settings)
+    problem = (f"maintenance is not known, and nothing is excluded: {error.message}",) if error else ()
 
     def exclusions(objective: Objective, start: datetime, end: datetime) -> Sequence[Exclusion]:
         return exclusions_of(entries, objective, start, end)
@@ -39,13 +40,13 @@ async def assess(locations: Locations, objectives: Sequence[Objective]) -> list[
     return [replace(one, problems=(*one.problems, *problem)) for one in found]
 
 
-async def read_maintenance(settings: Settings) -> tuple[list[Maintenance], tuple[str, ...]]:
-    """All maintenance; while PostgreSQL does not answer none, and a sentence that says so."""
+async def read_maintenance(settings: Settings) -> tuple[list[Maintenance], CmctlError | None]:
+    """All maintenance; while PostgreSQL does not answer none, and why."""
     database = Database(database_address(settings, DataLayout(settings.data_dir)), max_connections=1, migrates=False)
     try:
         await database.connect()
-        return await PostgresMaintenanceStore(database).all(), ()
+        return await PostgresMaintenanceStore(database).all(), None
     except CmctlError as error:
-        return [], (f"maintenance is not known, and nothing is excluded: {error.message}",)
+        return [], error
     finally:
         await database.close()

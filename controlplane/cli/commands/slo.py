@@ -1,4 +1,4 @@
-"""``cmctl slo``: list objectives, show where they stand, generate their rules."""
+"""``cmctl slo``: list objectives, show where they stand, report on them, generate their rules."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from controlplane.cli.commands.slo_report import report
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import colour, emit, format_table, output_option
 from controlplane.errors import CmctlError, UsageProblem
@@ -25,6 +26,9 @@ _TRENDS = {"rising": "rising", "steady": "steady", "falling": "falling", "unknow
 @click.group()
 def slo() -> None:
     """Service level objectives: how much was good, how much may still go wrong."""
+
+
+slo.add_command(report)
 
 
 @slo.command("list")

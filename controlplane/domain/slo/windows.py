@@ -34,7 +34,7 @@ def resolve(window: TimeWindow, now: datetime) -> Period:
         return Period(now - timedelta(seconds=window.rolling_seconds), now, now)
     zone = ZoneInfo(window.time_zone)
     first = first_day(window.calendar or "day", now.astimezone(zone).date())
-    start, full_end = _midnight(first, zone), _midnight(next_first_day(window.calendar or "day", first), zone)
+    start, full_end = midnight(first, zone), midnight(next_first_day(window.calendar or "day", first), zone)
     return Period(start, min(now.astimezone(UTC), full_end), full_end)
 
 
@@ -60,6 +60,6 @@ def next_first_day(unit: Calendar, first: date) -> date:
     return date(index // 12, index % 12 + 1, 1)
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    """Local midnight in UTC; where the clock skips it, the moment of the skip."""
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Midnight in a zone, as UTC; where the clock skips it, the moment of the skip."""
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)

@@ -1,0 +1,180 @@
+"""Make a report: walk through the samples of its period and the one before, and read the alerts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+import numpy as np
+
+from controlplane.domain.maintenance import Exclusion, within
+from controlplane.domain.slo.evaluate import Source, sources
+from controlplane.domain.slo.grid import Grid, Series, nowhere
+from controlplane.domain.slo.objective import FreshnessIndicator, Objective
+from controlplane.domain.slo.problem import SourceProblem
+from controlplane.domain.slo.quantities import Interval, Quantities, exclusion_mask, tally
+from controlplane.domain.slo.report import AlertHistory, Observed, Report, build_report
+from controlplane.domain.slo.report_period import ReportPeriod, window_period
+from controlplane.domain.slo.timeline import Timeline
+from controlplane.services.slo.fetching import Fetcher
+from controlplane.services.slo.ports import SampleSource
+from controlplane.services.slo.walk import DayOf, step_of, walk
+
+
+@dataclass(frozen=True)
+class Maintenances:
+    """``exclusions`` gives the maintenance of an objective between two moments; ``problem`` why it is not known."""
+
+    exclusions: Callable[[Objective, datetime, datetime], Sequence[Exclusion]]
+    problem: str | None = None
+
+
+class AlertReader(Protocol):
+    """Where the alerts of a report come from. Never raises: what is not known is said in the answer."""
+
+    async def between(self, start: datetime, end: datetime) -> AlertHistory:
+        """Alerts that fired at any time from ``start`` to ``end``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a report says about where it comes from."""
+
+    profile: str
+    version: str
+    source_url: str
+
+
+@dataclass
+class _Account:
+    """One objective while its samples pass by. The stretch walked is the period before and the period."""
+
+    objective: Objective
+    period: ReportPeriod
+    middle: int
+    end: int
+    start: int
+    exclusions: tuple[Exclusion, ...]
+    timeline: Timeline
+    quantities: Quantities
+    with_exclusions: Quantities
+    before: Quantities
+    newest: float | None = None
+    seen: set[Source] = field(default_factory=set)
+    problems: dict[SourceProblem, None] = field(default_factory=dict)
+
+    @property
+    def intervals(self) -> list[Interval]:
+        return [(_milliseconds(one.starts_at), _milliseconds(one.ends_at)) for one in self.exclusions]
+
+    def add(self, day: DayOf["_Account"]) -> None:
+        grid = day.slots.grid
+        first, last = grid.first_end - grid.step, int(grid.ends[-1])
+        earlier = Grid.between(first, min(last, self.middle), grid.step)
+        if earlier.count:
+            mask = exclusion_mask(earlier, self.intervals)
+            self.before += tally(day.slots.part(earlier), self.objective.unit, mask)
+        inner = Grid.between(max(first, self.middle), last, grid.step)
+        if not inner.count:
+            return
+        slots, mask = day.slots.part(inner), exclusion_mask(inner, self.intervals)
+        self.quantities += tally(slots, self.objective.unit, mask)
+        self.with_exclusions += tally(slots, self.objective.unit, nowhere(inner))
+        self.timeline.add(slots, mask)
+        self.seen.update(source for source, series in day.samples.items() if series)
+        self.problems.update(dict.fromkeys(problem for problem in day.problems if problem.end > self.middle))
+        if isinstance(self.objective.indicator, FreshnessIndicator):
+            self.newest = _newest(day.samples, self.end) or self.newest
+
+    def observed(self) -> Observed:
+        return Observed(
+            objective=self.objective,
+            period=self.period,
+            quantities=self.quantities,
+            with_exclusions=self.with_exclusions,
+            before=self.before,
+            timeline=self.timeline,
+            exclusions=tuple(within(self.exclusions, self.period.period.start, self.period.period.end)),
+            newest_timestamp=None if self.newest is None else datetime.fromtimestamp(self.newest, UTC),
+            problems=tuple(self.problems),
+            silent=tuple(one.expression for one in sources(self.objective) if one not in self.seen),
+        )
+
+
+class SloReporter:
+    """Makes reports."""
+
+    def __init__(
+        self,
+        source: SampleSource,
+        alerts: AlertReader,
+        maintenances: Maintenances,
+        clock: Callable[[], datetime],
+        origin: Origin,
+    ) -> None:
+        self._source = source
+        self._alerts = alerts
+        self._maintenances = maintenances
+        self._clock = clock
+        self._origin = origin
+
+    async def report(self, objectives: Sequence[Objective], period: ReportPeriod | None = None) -> Report:
+        """Report objectives over a period, or each over its own window.
+
+        Nothing that fails makes the report fail: what cannot be had is unknown, and the report says why.
+        """
+        now = self._clock()
+        accounts = [self._open(one, period or window_period(one.window, now)) for one in objectives]
+        async for day in walk(Fetcher(self._source, must_answer=False), accounts, _milliseconds(now)):
+            day.traveller.add(day)
+        start = min((account.period.period.start for account in accounts), default=now)
+        end = max((account.period.period.end for account in accounts), default=now)
+        history = await self._alerts.between(start, end)
+        origin = self._origin
+        observed = [account.observed() for account in accounts]
+        return build_report(
+            origin.profile,
+            origin.version,
+            origin.source_url,
+            now,
+            period,
+            observed,
+            history,
+            self._maintenances.problem,
+        )
+
+    def _open(self, objective: Objective, period: ReportPeriod) -> _Account:
+        step, unit = step_of(objective), objective.unit
+        end, middle = _milliseconds(period.period.end), _milliseconds(period.period.start)
+        if period.kind in ("rolling", "custom"):
+            # Whole slots: the latest that has ended, and as many as the window is long.
+            end, middle = end // step * step, end // step * step - (end - middle)
+        start = middle - (_milliseconds(period.before.end) - _milliseconds(period.before.start))
+        return _Account(
+            objective=objective,
+            period=period,
+            middle=middle,
+            end=end,
+            start=start,
+            exclusions=tuple(self._maintenances.exclusions(objective, period.before.start, period.period.end)),
+            timeline=Timeline(middle, end, step, unit, objective.error_budget),
+            quantities=Quantities(unit),
+            with_exclusions=Quantities(unit),
+            before=Quantities(unit),
+        )
+
+
+def _newest(samples: Mapping[Source, Sequence[Series]], end: int) -> float | None:
+    """The newest timestamp that the samples up to ``end`` hold."""
+    values = [
+        float(one.values[position])
+        for series in samples.values()
+        for one in series
+        if (position := int(np.searchsorted(one.timestamps, end, side="right")) - 1) >= 0
+    ]
+    return max((value for value in values if np.isfinite(value)), default=None)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
