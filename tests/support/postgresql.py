@@ -25,6 +25,8 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from tests.support.worker import own_share
+
 SUPERUSER = "postgres"
 FAST_AND_UNSAFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 START_SECONDS = 30.0
@@ -37,7 +39,8 @@ _lent: set[int] = set()
 
 def free_port() -> int:
     """A TCP port on loopback that nobody listens on and that this run has not been given before."""
-    for port in random.sample(_PORTS, len(_PORTS)):
+    ports = own_share(_PORTS)
+    for port in random.sample(ports, len(ports)):
         if port in _lent:
             continue
         with socket.socket() as probe:

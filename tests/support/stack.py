@@ -19,6 +19,7 @@ import psutil
 import yaml
 
 from controlplane.config.schema import Ports
+from tests.support.worker import own_share
 
 CMCTL = Path(sys.executable).with_name("cmctl")
 # Everything that makes people wait, shortened by configuration.
@@ -35,13 +36,18 @@ QUICK_SETTINGS: dict[str, Any] = {
 }
 
 
+# No two default ports differ by a multiple of the step, so two offsets never give two stacks one port.
+_PORT_OFFSETS = range(2000, 22000, 50)
+
+
 def free_port_offset() -> int:
     """A port offset at which every port of a stack is free right now."""
     bases = [field.default for field in Ports.model_fields.values()]
-    while True:
-        offset = random.randrange(2000, 22000)
+    offsets = own_share(_PORT_OFFSETS)
+    for offset in random.sample(offsets, len(offsets)):
         if all(_is_free(base + offset) for base in bases):
             return offset
+    raise RuntimeError("no port offset at which a whole stack is free")
 
 
 def _is_free(port: int) -> bool:
