@@ -4,6 +4,7 @@ from array import array
 from math import exp, log, log1p
 
 from controlplane.domain.anomaly.parameters import (
+    AGREEMENT,
     ALERT_NATS,
     EPISODE_BINS,
     EPISODE_FLOOR_NATS,
@@ -90,7 +91,10 @@ class Calibration:
         if value >= EPISODE_FLOOR_NATS:
             nats = self.values.calibrated(value, count)
         if shape >= EPISODE_FLOOR_NATS:
-            nats = max(nats, self.shapes.calibrated(shape, count))
+            other = self.shapes.calibrated(shape, count)
+            weaker, nats = (nats, other) if other > nats else (other, nats)
+            if weaker > 0.0:
+                nats += AGREEMENT * weaker
         if absence >= EPISODE_FLOOR_NATS:
             nats = max(nats, self.absences.calibrated(absence, count))
         if count <= WARM_UP_FIRST:

@@ -5,7 +5,7 @@ so that what counts is lasting. The usual size of the mean itself is learnt, whi
 autocorrelated series, where means over a window wander by nature.
 """
 
-from controlplane.domain.anomaly.parameters import CLIP, LEVEL_CLIP, RATIO_LIMIT
+from controlplane.domain.anomaly.parameters import CLIP, RATIO_LIMIT
 
 
 class WindowMean:
@@ -20,7 +20,7 @@ class WindowMean:
 
     def evidence(self, deviation: float, spread: float, rate: float) -> float:
         """How far the mean is out, as a ratio."""
-        limit = LEVEL_CLIP * spread
+        limit = CLIP * spread
         clipped = limit if deviation > limit else -limit if deviation < -limit else deviation
         self.mean = mean = self.mean + (clipped - self.mean) * self.weight
         size = mean if mean >= 0.0 else -mean

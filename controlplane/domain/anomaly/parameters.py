@@ -9,7 +9,7 @@ WARM_UP_FIRST = 100
 WARM_UP_FULL = 600
 
 # The score that raises an alert, as evidence in nats after calibration; the published threshold is 1 - e^-nats.
-ALERT_NATS = 5.5
+ALERT_NATS = 6.2
 
 # Memory of averages. Early on, an average over n samples has weight 1/n; later these limits hold.
 LONG_MEMORY = 1000
@@ -22,7 +22,7 @@ DRIFT_WINDOW = 96
 # smallest that is believed, the weight of that prior, and how many tail samples are remembered.
 TAIL_SHARE = 0.02
 TAIL_PRIOR_EXCESS = 0.25
-TAIL_LEAST_EXCESS = 0.12
+TAIL_LEAST_EXCESS = 0.05
 TAIL_PRIOR_WEIGHT = 4.0
 TAIL_MEMORY = 300.0
 TAIL_START = 1.7
@@ -33,7 +33,6 @@ TAIL_RUN = 50
 # Ratios are cut here, so that one absurd value cannot outweigh all that was learnt.
 RATIO_LIMIT = 1000.0
 CLIP = 4.0
-LEVEL_CLIP = 3.0
 
 # Profiles: 48 half hours a day, 336 a week; a bin remembers this many visits.
 DAY_BINS = 48
@@ -54,9 +53,11 @@ EPISODE_BINS = 32
 EPISODE_MEMORY = 8000.0
 EPISODE_GAP = 48
 EPISODE_PENALTY_NATS = 2.0
-EPISODE_PRIOR_SHARE = 0.005
+EPISODE_PRIOR_SHARE = 0.003
 EPISODE_PRIOR_EXCESS = 1.0
 EPISODE_PRIOR_WEIGHT = 15.0
+# The share of the weaker evidence that counts when a value and the shape of its stretch are both unusual.
+AGREEMENT = 0.5
 ESCALATION_NATS = 3.0
 REFRACTORY = 150.0
 
