@@ -268,6 +268,14 @@ class Backup(Section):
     retention: Retention = Retention()
 
 
+class Slo(Section):
+    """Service level objectives."""
+
+    evaluation_interval_seconds: Seconds = Field(
+        60, description="How often the control plane computes where the objectives stand."
+    )
+
+
 class Http(Section):
     """The HTTP server on the control plane's port."""
 
@@ -338,6 +346,7 @@ class Settings(Section):
     webhook: Webhook = Webhook()
     http: Http = Http()
     backup: Backup = Backup()
+    slo: Slo = Slo()
     mcp_server: McpServer = McpServer()
     anomaly: Anomaly = Anomaly()
     reports: Reports = Reports()

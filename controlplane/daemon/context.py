@@ -21,6 +21,7 @@ from controlplane.services.maintenance import MaintenanceService
 from controlplane.services.mover import Mover
 from controlplane.services.ports import AlertStore
 from controlplane.services.silences import SilenceKeeper
+from controlplane.services.slo_board import SloBoard
 
 
 class DatabaseHealth(Protocol):
@@ -93,6 +94,7 @@ class Daemon:
     actions: ActionLedger
     anomalies: LiveAnomalies
     anomaly_store: AnomalyStore
+    slo_board: SloBoard
     templates: Path
     docs: Path
     backups: BackupWatch

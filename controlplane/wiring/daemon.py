@@ -47,6 +47,7 @@ from controlplane.wiring.backup import backup_files, backup_task
 from controlplane.wiring.checks import build_engine
 from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.reconcile import build_reconciliation
+from controlplane.wiring.slo_board import build_slo_board, slo_tasks
 from controlplane.wiring.store import database_address
 
 logger = logging.getLogger(__name__)
@@ -120,7 +121,9 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     timetable = SchedulerTimetable()
     reconciliation = build_reconciliation(settings, current, ingest)
     maintenance = build_maintenance(settings, database)
+    slo_board = build_slo_board(locations)
     tasks = task_table(settings, engine, retention, mover, reconciliation, maintenance.silences)
+    tasks |= slo_tasks(settings, slo_board)
     if settings.mode == "embedded":
         tasks["backup"] = backup_task(settings, locations)
     tasks |= anomaly_tasks(settings, anomalies, anomaly_store)
@@ -142,6 +145,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         actions=PostgresActionLedger(database),
         anomalies=anomalies,
         anomaly_store=anomaly_store,
+        slo_board=slo_board,
         templates=resource_dir("templates"),
         docs=resource_dir("docs"),
         backups=BackupWatch(backup_files(settings)),

@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from controlplane.adapters.prometheus_samples import PrometheusSamples
 from controlplane.adapters.store.database import Database
 from controlplane.adapters.store.maintenance import PostgresMaintenanceStore
+from controlplane.adapters.store.slo_days import PostgresDayStore
 from controlplane.config.load import Locations, load
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
-from controlplane.domain.maintenance import Exclusion, Maintenance, exclusions_of
+from controlplane.domain.maintenance import Maintenance, exclusions_of
 from controlplane.domain.slo.objective import Objective
 from controlplane.errors import CmctlError
-from controlplane.services.slo.assess import Assessment, SloAssessor
+from controlplane.services.slo.assess import Assessment, Exclusions, SloAssessor
+from controlplane.services.slo.ports import DayStore
+from controlplane.services.slo.rollup import RollUp, RollUpResult
 from controlplane.wiring.objectives import objectives_of
 from controlplane.wiring.store import database_address
 
@@ -26,23 +29,37 @@ def read_objectives(locations: Locations, names: Sequence[str] = ()) -> list[Obj
 async def assess(locations: Locations, objectives: Sequence[Objective]) -> list[Assessment]:
     """Assess objectives now. Raises DependencyUnreachable when Prometheus does not answer.
 
-    Without PostgreSQL nothing is excluded, and every assessment says so.
+    Without PostgreSQL nothing is excluded and no roll-up known, and every assessment says so.
     """
     settings = load(locations)
-    entries, error = await read_maintenance(settings)
-    problem = (f"maintenance is not known, and nothing is excluded: {error.message}",) if error else ()
+    database = _database(settings)
+    try:
+        entries, days, problems = await _kept(database)
+        async with PrometheusSamples(settings.url("prometheus")) as source:
+            assessor = SloAssessor(source, _now, _exclusions(entries), days, _memory(settings))
+            found = await assessor.assess(objectives)
+    finally:
+        await database.close()
+    return [replace(one, problems=(*one.problems, *problems)) for one in found]
 
-    def exclusions(objective: Objective, start: datetime, end: datetime) -> Sequence[Exclusion]:
-        return exclusions_of(entries, objective, start, end)
 
-    async with PrometheusSamples(settings.url("prometheus")) as source:
-        found = await SloAssessor(source, lambda: datetime.now(UTC), exclusions).assess(objectives)
-    return [replace(one, problems=(*one.problems, *problem)) for one in found]
+async def roll_up(locations: Locations, objectives: Sequence[Objective], again: bool) -> RollUpResult:
+    """Store the days that are over. Raises DependencyUnreachable when Prometheus or PostgreSQL does not answer."""
+    settings = load(locations)
+    database = _database(settings)
+    try:
+        await database.connect()
+        entries = await PostgresMaintenanceStore(database).all()
+        async with PrometheusSamples(settings.url("prometheus")) as source:
+            work = RollUp(source, PostgresDayStore(database), _now, _exclusions(entries), _memory(settings))
+            return await work.run(objectives, again)
+    finally:
+        await database.close()
 
 
 async def read_maintenance(settings: Settings) -> tuple[list[Maintenance], CmctlError | None]:
     """All maintenance; while PostgreSQL does not answer none, and why."""
-    database = Database(database_address(settings, DataLayout(settings.data_dir)), max_connections=1, migrates=False)
+    database = _database(settings)
     try:
         await database.connect()
         return await PostgresMaintenanceStore(database).all(), None
@@ -50,3 +67,30 @@ async def read_maintenance(settings: Settings) -> tuple[list[Maintenance], Cmctl
         return [], error
     finally:
         await database.close()
+
+
+def _database(settings: Settings) -> Database:
+    address = database_address(settings, DataLayout(settings.data_dir))
+    return Database(address, max_connections=1, migrates=False)
+
+
+async def _kept(database: Database) -> tuple[list[Maintenance], DayStore | None, tuple[str, ...]]:
+    """Maintenance and roll-ups; while PostgreSQL does not answer neither, and a sentence that says so."""
+    try:
+        await database.connect()
+        return await PostgresMaintenanceStore(database).all(), PostgresDayStore(database), ()
+    except CmctlError as error:
+        return [], None, (f"maintenance is not known, and nothing is excluded: {error.message}",)
+
+
+def _exclusions(entries: Sequence[Maintenance]) -> Exclusions:
+    return lambda objective, start, end: exclusions_of(entries, objective, start, end)
+
+
+def _memory(settings: Settings) -> timedelta:
+    """How far back Prometheus may still remember; it deletes whole blocks, and so a little late."""
+    return timedelta(days=settings.prometheus.retention_days + 2)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -348,3 +348,22 @@ WHERE episode_id = %(episode_id)s AND undone_at IS NULL
 -- name: give_anomaly_feedback
 INSERT INTO anomaly_feedback (episode_id, series_id, family, verdict, given_by, given_at, note)
 VALUES (%(episode_id)s, %(series_id)s, %(family)s, %(verdict)s, %(given_by)s, %(given_at)s, %(note)s)
+
+-- name: read_slo_days
+SELECT objective, definition, day, unit, good, bad, known_seconds, unknown_seconds, excluded_seconds, excluded_amount,
+    idle_seconds, observed_seconds, exclusions, computed_at
+FROM slo_days
+WHERE (objective, definition) IN (SELECT * FROM unnest(%(objectives)s::text[], %(definitions)s::text[]))
+    AND day BETWEEN %(first)s AND %(last)s
+
+-- name: save_slo_day
+INSERT INTO slo_days (objective, definition, day, unit, good, bad, known_seconds, unknown_seconds, excluded_seconds,
+    excluded_amount, idle_seconds, observed_seconds, exclusions, computed_at)
+VALUES (%(objective)s, %(definition)s, %(day)s, %(unit)s, %(good)s, %(bad)s, %(known_seconds)s, %(unknown_seconds)s,
+    %(excluded_seconds)s, %(excluded_amount)s, %(idle_seconds)s, %(observed_seconds)s, %(exclusions)s,
+    %(computed_at)s)
+ON CONFLICT (objective, definition, day) DO UPDATE SET unit = excluded.unit, good = excluded.good,
+    bad = excluded.bad, known_seconds = excluded.known_seconds, unknown_seconds = excluded.unknown_seconds,
+    excluded_seconds = excluded.excluded_seconds, excluded_amount = excluded.excluded_amount,
+    idle_seconds = excluded.idle_seconds, observed_seconds = excluded.observed_seconds,
+    exclusions = excluded.exclusions, computed_at = excluded.computed_at

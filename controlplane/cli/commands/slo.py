@@ -70,6 +70,32 @@ def status(invocation: Invocation, names: tuple[str, ...], output: str) -> None:
 
 
 @slo.command()
+@click.option(
+    "--again", is_flag=True, show_envvar=True, help="Compute every day that Prometheus remembers, not only the missing."
+)
+@output_option
+@click.pass_obj
+def rollup(invocation: Invocation, again: bool, output: str) -> int:
+    """Keep the days that are over, for windows longer than Prometheus remembers.
+
+    The control plane does it every hour. Exit code 1 when a day could not be
+    computed; it is tried again next time.
+    """
+    import asyncio
+
+    from controlplane.config.load import locate
+    from controlplane.wiring.slo import read_objectives, roll_up
+
+    locations = locate(invocation.config, invocation.data_dir)
+    result = asyncio.run(roll_up(locations, read_objectives(locations), again))
+    sentence = f"{result.written} days written, {result.kept} kept, {len(result.problems)} problems"
+    emit(result, output, lambda: sentence)
+    for problem in result.problems:
+        click.echo(problem, err=True)
+    return 1 if result.problems else 0
+
+
+@slo.command()
 @click.option("--check", is_flag=True, show_envvar=True, help="Change nothing; fail when a file is out of date.")
 @click.option(
     "--output",

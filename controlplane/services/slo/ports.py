@@ -1,8 +1,11 @@
 """Where samples come from. Apart from the other Protocols, because numpy would slow every command that needs those."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
+from controlplane.domain.slo.days import DayQuantities
 from controlplane.domain.slo.grid import Series
 from controlplane.errors import CmctlError
 
@@ -32,4 +35,16 @@ class SampleSource(Protocol):
 
     async def values(self, query: str, start: int, end: int, step: int) -> Answer:
         """Values of a query at start, start + step … not later than end."""
+        ...
+
+
+class DayStore(Protocol):
+    """Keeps roll-ups. Both methods raise DependencyUnreachable while the store does not answer."""
+
+    async def read(self, wanted: Sequence[tuple[str, str]], first: date, last: date) -> list[DayQuantities]:
+        """Days from ``first`` to ``last`` of objectives, each given by name and definition."""
+        ...
+
+    async def save(self, days: Sequence[DayQuantities]) -> None:
+        """Store days; those that are there already are replaced."""
         ...

@@ -1,7 +1,7 @@
 """Walk through time a day at a time, every query asked once, and give the slots of each objective."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -56,12 +56,20 @@ class _Day(Generic[T]):
     wanted: Mapping[Source, Wanted]
 
 
-async def walk(fetcher: Fetcher, travellers: Sequence[T], now: int) -> AsyncIterator[DayOf[T]]:
+def everything(traveller: Traveller, start: int, end: int) -> bool:
+    """Every day of every traveller is wanted."""
+    return True
+
+
+async def walk(
+    fetcher: Fetcher, travellers: Sequence[T], now: int, is_wanted: Callable[[T, int, int], bool] = everything
+) -> AsyncIterator[DayOf[T]]:
     """The days of all travellers in order of time; nothing later than ``now`` is asked for.
 
+    ``is_wanted`` may leave out days (start, end] of a traveller.
     The next day is fetched while this one is worked on. Raises what ``Fetcher.fetch`` raises.
     """
-    days = list(_days(travellers, now))
+    days = list(_days(travellers, now, is_wanted))
     upcoming = asyncio.create_task(fetcher.fetch(days[0].wanted)) if days else None
     try:
         for position, day in enumerate(days):
@@ -84,13 +92,14 @@ def _grid(traveller: Traveller, start: int, end: int) -> Grid:
     return Grid.between(max(start, traveller.start), min(end, traveller.end), step_of(traveller.objective))
 
 
-def _days(travellers: Sequence[T], now: int) -> Iterator[_Day[T]]:
+def _days(travellers: Sequence[T], now: int, is_wanted: Callable[[T, int, int], bool]) -> Iterator[_Day[T]]:
     position = min((one.start for one in travellers), default=now)
     last = max((one.end for one in travellers), default=now)
     while position < last:
         end = min((position // _DAY_MS + 1) * _DAY_MS, last)
-        present = [one for one in travellers if _grid(one, position, end).count > 0]
-        yield _Day(position, end, present, _wanted(present, position, end, now))
+        present = [one for one in travellers if _grid(one, position, end).count and is_wanted(one, position, end)]
+        if present:
+            yield _Day(position, end, present, _wanted(present, position, end, now))
         position = end
 
 
