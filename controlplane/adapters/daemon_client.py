@@ -7,6 +7,8 @@ from typing import Any
 from controlplane.adapters.http import get_json
 from controlplane.domain.alert import Alert, priority_of
 from controlplane.domain.check import CheckResult, CheckState
+from controlplane.domain.slo_status import objective_status
+from controlplane.domain.status import DaemonAnswer
 from controlplane.errors import CmctlError
 
 
@@ -18,13 +20,18 @@ class DaemonClient:
         self._timeout_seconds = timeout_seconds
         self._token = token
 
-    async def read(self) -> tuple[list[CheckResult], list[Alert]]:
-        """Its check results and the alerts that fire. Raises DependencyUnreachable, CmctlError."""
+    async def read(self) -> DaemonAnswer:
+        """Its check results, the alerts that fire, the objectives. Raises DependencyUnreachable, CmctlError."""
         token = self._token()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         answer = await get_json(f"{self._url}/api/v1/status", self._timeout_seconds, headers)
         try:
-            return [_check(item) for item in answer["checks"]], [_alert(item) for item in answer["alerts"]]
+            return DaemonAnswer(
+                is_reachable=True,
+                checks=[_check(item) for item in answer["checks"]],
+                alerts=[_alert(item) for item in answer["alerts"]],
+                objectives=[objective_status(item, _moment(item["evaluated_at"])) for item in answer["slos"]],
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise CmctlError(f"{self._url}: not an answer of the control plane") from error
 

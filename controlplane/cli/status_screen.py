@@ -17,12 +17,20 @@ STATE_COLOURS = {
 BAR_WIDTH = 24
 _ROOM_BEYOND_CRITICAL = 1.25
 _MESSAGE_WIDTH = 100
+_OBJECTIVES_SHOWN = 5
+_VERDICT_STATES = {
+    "met": CheckState.OK,
+    "at_risk": CheckState.WARNING,
+    "missed": CheckState.CRITICAL,
+    "not_enough_data": CheckState.UNKNOWN,
+}
 
 
 def render(report: StatusReport, show_all: bool = False) -> str:
     """The whole screen; without ``show_all`` only the checks that are not OK have a line."""
     parts = [_headline(report), _components(report)]
     parts += [_checks(report, show_all), _alerts(report), _resources(report.resources)]
+    parts.append(_objectives(report))
     colour_of = CheckState.WARNING if report.backup.state == "stale" else CheckState.OK
     parts.append(f"LAST BACKUP  {paint(report.backup.message, colour_of)}")
     parts.append("\n".join(f"hint: {hint}" for hint in report.hints))
@@ -108,6 +116,33 @@ def _alert_row(alert: StatusAlert, now: datetime) -> list[str]:
 def _resources(resources: Sequence[Resource]) -> str:
     rows = [[item.name, bar(item), amount(item.value, item.unit), _limits(item)] for item in resources]
     return format_table(["RESOURCE", "", "USED", "WARNING / CRITICAL"], rows) if rows else ""
+
+
+def _objectives(report: StatusReport) -> str:
+    """The worst few; cmctl slo status has them all."""
+    if not report.objectives:
+        return ""
+    met = sum(one.verdict == "met" for one in report.objectives)
+    rows = [
+        [
+            one.name,
+            paint(one.verdict.replace("_", " "), _VERDICT_STATES.get(one.verdict, CheckState.UNKNOWN)),
+            _percent(one.sli, 3),
+            _percent(one.coverage, 1),
+            _percent(one.error_budget_remaining, 1),
+            "-" if one.burn_rate is None else f"{one.burn_rate:.2f}",
+            since(one.evaluated_at, report.generated_at),
+        ]
+        for one in report.objectives[:_OBJECTIVES_SHOWN]
+    ]
+    left = len(report.objectives) - len(rows)
+    more = f"\n{left} more: cmctl slo status" if left else ""
+    headers = ["OBJECTIVE", "VERDICT", "SLI", "COVERAGE", "BUDGET LEFT", "BURN RATE", "AGE"]
+    return f"OBJECTIVES  {met} of {len(report.objectives)} met\n{format_table(headers, rows)}{more}"
+
+
+def _percent(ratio: float | None, digits: int) -> str:
+    return "-" if ratio is None else f"{ratio * 100:.{digits}f} %"
 
 
 def bar(resource: Resource) -> str:

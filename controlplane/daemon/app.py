@@ -18,6 +18,7 @@ from controlplane.daemon.routes import (
     openapi,
     page,
     runbook,
+    slos,
     status,
     webhook,
 )
@@ -31,6 +32,7 @@ ROUTES: Sequence[Route] = [
     *anomalies.ROUTES,
     *jobs.ROUTES,
     *maintenance.ROUTES,
+    *slos.ROUTES,
     *backups.ROUTES,
     *openapi.ROUTES,
     *page.ROUTES,

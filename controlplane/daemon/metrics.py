@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from controlplane.daemon.anomaly_metrics import anomaly_metrics
 from controlplane.daemon.backup_metrics import backup_metrics
 from controlplane.daemon.context import Daemon
+from controlplane.daemon.slo_metrics import slo_metrics
 from controlplane.domain.check import CheckResult
 
 ValueOf = Callable[[CheckResult], float]
@@ -46,6 +47,7 @@ class DaemonCollector(Collector):
         yield from self._of_jobs()
         yield from backup_metrics(self._daemon.backups.overview)
         yield from anomaly_metrics(self._daemon.anomalies)
+        yield from slo_metrics(self._daemon.slo_board.latest)
 
     def _of_the_process(self) -> Iterable[Metric]:
         daemon = self._daemon

@@ -55,6 +55,21 @@ _MAINTENANCE = {
     "ended_by": _TEXT_OR_NULL,
 }
 
+_SLO_LINE = {
+    "name": TEXT,
+    "service": TEXT,
+    "title": TEXT,
+    "verdict": {"type": "string", "enum": ["met", "at_risk", "missed", "not_enough_data"]},
+    "sli": _NUMBER_OR_NULL,
+    "objective": {"type": "number"},
+    "coverage": {"type": "number"},
+    "error_budget_remaining": _NUMBER_OR_NULL,
+    "burn_rate": _NUMBER_OR_NULL,
+    "trend": {"type": "string", "enum": ["rising", "steady", "falling", "unknown"]},
+    "time_to_exhaustion_seconds": _NUMBER_OR_NULL,
+    "evaluated_at": TIME,
+}
+
 SCHEMAS: Mapping[str, Schema] = {
     **ANOMALY_SCHEMAS,
     "Problem": _object({"error": TEXT}, {"field": TEXT, "hint": TEXT}),
@@ -97,6 +112,31 @@ SCHEMAS: Mapping[str, Schema] = {
             "next_due_at": NULLABLE_TIME,
             "running": {"type": "boolean"},
             "last_run": {"oneOf": [ref("JobRun"), {"type": "null"}]},
+        }
+    ),
+    "SloLine": _object(_SLO_LINE),
+    "Slo": _object(
+        {
+            **_SLO_LINE,
+            "unit": {"type": "string", "enum": ["seconds", "events"]},
+            "good": {"type": "number"},
+            "bad": {"type": "number"},
+            "unknown": {"type": "number"},
+            "excluded": {"type": "number"},
+            "burn_rates": list_of(_object({"window_seconds": {"type": "number"}, "burn_rate": _NUMBER_OR_NULL})),
+            "problems": list_of(TEXT),
+            "exclusions": list_of(
+                _object(
+                    {
+                        "maintenance_id": {"type": "integer"},
+                        "author": TEXT,
+                        "reason": TEXT,
+                        "starts_at": TIME,
+                        "ends_at": TIME,
+                        "planned": {"type": "boolean"},
+                    }
+                )
+            ),
         }
     ),
     "Maintenance": _object(_MAINTENANCE),
@@ -167,6 +207,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "checks": list_of(ref("Check")),
             "alerts": list_of(ref("Alert")),
             "jobs": list_of(ref("Task")),
+            "slos": list_of(ref("SloLine")),
             "components": {"type": "object", "additionalProperties": ref("Component")},
             "version": TEXT,
             "started_at": TIME,

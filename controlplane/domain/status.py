@@ -9,6 +9,7 @@ from controlplane.domain.alert import Alert
 from controlplane.domain.backup.overview import Freshness, SetView, freshness
 from controlplane.domain.check import CheckResult, CheckState, worst
 from controlplane.domain.component import ComponentState, ComponentStatus
+from controlplane.domain.slo_status import ObjectiveStatus
 
 # What the daemon may write cannot be judged by another user's process: its own word counts.
 DAEMON_DECIDES = frozenset({"writable"})
@@ -92,6 +93,7 @@ class DaemonAnswer:
     problem: str = ""
     checks: Sequence[CheckResult] = ()
     alerts: Sequence[Alert] = ()
+    objectives: Sequence[ObjectiveStatus] = ()
 
     @property
     def newest_check_at(self) -> datetime | None:
@@ -133,6 +135,7 @@ class StatusReport:
     alerts_known: bool
     resources: Sequence[Resource]
     backup: LastBackup
+    objectives: Sequence[ObjectiveStatus]
     hints: Sequence[str] = field(default_factory=tuple)
 
 
@@ -190,6 +193,7 @@ def compose(seen: Seen) -> StatusReport:
         alerts_known=alerts_known,
         resources=_resources(checks),
         backup=seen.backup,
+        objectives=list(seen.daemon.objectives),
         hints=_hints(components, state, daemon),
     )
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Protocol
 
 from controlplane.domain.alert import Alert
-from controlplane.domain.check import CheckResult
 from controlplane.domain.component import ComponentStatus
 from controlplane.domain.status import AlertmanagerAnswer, DaemonAnswer, LastBackup, Seen, StatusReport, compose
 from controlplane.errors import CmctlError
@@ -20,8 +19,8 @@ STALE_INTERVALS = 3
 class DaemonReader(Protocol):
     """The daemon's own view."""
 
-    async def read(self) -> tuple[list[CheckResult], list[Alert]]:
-        """Its check results and the alerts that fire. Raises CmctlError."""
+    async def read(self) -> DaemonAnswer:
+        """Its check results, the alerts that fire, the objectives. Raises CmctlError."""
         ...
 
 
@@ -72,10 +71,9 @@ class StatusService:
 
     async def _daemon(self) -> DaemonAnswer:
         try:
-            checks, alerts = await self.daemon.read()
+            return await self.daemon.read()
         except CmctlError as error:
             return DaemonAnswer(is_reachable=False, problem=error.message)
-        return DaemonAnswer(is_reachable=True, checks=checks, alerts=alerts)
 
     async def _alertmanager(self) -> AlertmanagerAnswer:
         try:

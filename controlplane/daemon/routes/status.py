@@ -13,6 +13,7 @@ from controlplane.daemon.query import refuse_unknown, since_of
 from controlplane.daemon.routes.health import components
 from controlplane.daemon.routing import PROBLEM, Parameter, Route, list_of, ref
 from controlplane.domain.check import CheckResult, worst
+from controlplane.domain.slo_status import ObjectiveStatus, objective_status, worst_first
 from controlplane.errors import UsageProblem
 
 DEFAULT_HISTORY = timedelta(hours=1)
@@ -26,6 +27,14 @@ def check_fields(results: Iterable[CheckResult]) -> list[dict[str, Any]]:
     ]
 
 
+def slo_lines(daemon: Daemon) -> list[ObjectiveStatus]:
+    """A line for each objective, worst first, as of the latest evaluation."""
+    latest = daemon.slo_board.latest
+    if latest.evaluated_at is None:
+        return []
+    return worst_first([objective_status(record, latest.evaluated_at) for record in latest.records])
+
+
 async def read_status(daemon: Daemon) -> dict[str, Any]:
     """One object that tells how everything is."""
     checks = daemon.checks.latest()
@@ -34,6 +43,7 @@ async def read_status(daemon: Daemon) -> dict[str, Any]:
         "checks": check_fields(checks),
         "alerts": daemon.current.firing(),
         "jobs": await daemon.jobs.states(),
+        "slos": slo_lines(daemon),
         "components": components(daemon),
         "version": daemon.version,
         "started_at": daemon.started_at,

@@ -258,12 +258,13 @@ def test_the_description_names_every_route_and_the_answers_match_it(daemon: Daem
         )
         status, body, headers = daemon.request("GET", url)
         answer = methods["get"]["responses"][str(status)]
-        assert status == 200 or (status == 404 and path.startswith("/docs")), url
+        # There is no backup here, and of the documents only the runbook; both answers are described.
+        assert status == 200 or (status == 404 and path.startswith(("/docs", "/api/v1/backups/"))), url
         assert headers.get_content_type() in answer["content"], url
         if headers.get_content_type() == "application/json" and path != "/api/openapi.json":
             assert matches(description, answer["content"]["application/json"]["schema"], json.loads(body)), url
 
 
 def test_what_is_not_described_is_not_served(daemon: DaemonProcess) -> None:
-    for path in ("/api/v1/incidents", "/api/v1/slos", "/api/v1/backups", "/docs", "/admin"):
+    for path in ("/api/v1/incidents", "/docs", "/admin"):
         assert daemon.request("GET", path)[0] == 404, path

@@ -9,6 +9,7 @@ from controlplane.cli.status_screen import BAR_WIDTH, amount, bar, render, short
 from controlplane.domain.alert import Alert
 from controlplane.domain.check import CheckResult, CheckState
 from controlplane.domain.component import ComponentState, ComponentStatus
+from controlplane.domain.slo_status import ObjectiveStatus
 from controlplane.domain.status import AlertmanagerAnswer, DaemonAnswer, Resource, Seen, compose
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -65,6 +66,17 @@ hint: find the cause with: cmctl diagnose"""
 
 def test_the_whole_screen() -> None:
     assert render(compose(SEEN)) == SCREEN
+
+
+def test_the_worst_objectives_have_a_line() -> None:
+    missed = ObjectiveStatus("up", "api", "t", "missed", 0.5, 0.999, 0.25, -499.0, 500.0, "steady", 0.0, NOW)
+    silent = replace(missed, verdict="not_enough_data", sli=None, error_budget_remaining=None, burn_rate=None)
+    objectives = [missed, *(replace(silent, name=f"o{number}") for number in range(5))]
+    screen = render(compose(replace(SEEN, daemon=replace(SEEN.daemon, objectives=objectives))))
+    assert "OBJECTIVES  0 of 6 met\n" in screen
+    assert "up         missed           50.000 %  25.0 %    -49900.0 %   500.00     0 s" in screen
+    assert "o1         not enough data  -         25.0 %    -            -          0 s" in screen
+    assert "1 more: cmctl slo status" in screen
 
 
 def test_all_checks_on_demand() -> None:
