@@ -33,9 +33,10 @@ class DaemonApi:
         path = f"/api/v1/jobs/{quote(name, safe='')}/run"
         return (await self._send("POST", path, RUN_SECONDS)).json()
 
-    async def post(self, path: str, payload: Any) -> Any:
+    async def post(self, path: str, payload: Any = None) -> Any:
         """Change something; the JSON answer. Raises as ``send`` does, and for errors."""
-        return (await self._send("POST", path, self._timeout_seconds, json.dumps(payload).encode())).json()
+        body = json.dumps(payload).encode() if payload is not None else b""
+        return (await self._send("POST", path, self._timeout_seconds, body)).json()
 
     async def post_webhook(self, payload: Any) -> Any:
         """Post to the webhook as Alertmanager does."""

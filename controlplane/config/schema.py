@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from controlplane.config.anomaly import Anomaly
+from controlplane.config.notifications import Notifications
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -347,6 +348,7 @@ class Settings(Section):
     http: Http = Http()
     backup: Backup = Backup()
     slo: Slo = Slo()
+    notifications: Notifications = Notifications()
     mcp_server: McpServer = McpServer()
     anomaly: Anomaly = Anomaly()
     reports: Reports = Reports()

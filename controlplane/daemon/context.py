@@ -19,6 +19,7 @@ from controlplane.services.ingest import AlertIngest
 from controlplane.services.jobs import JobService
 from controlplane.services.maintenance import MaintenanceService
 from controlplane.services.mover import Mover
+from controlplane.services.notify.service import Notifications
 from controlplane.services.ports import AlertStore
 from controlplane.services.silences import SilenceKeeper
 from controlplane.services.slo_board import SloBoard
@@ -87,6 +88,7 @@ class Daemon:
     journal: JournalHealth
     database: DatabaseHealth
     jobs: JobService
+    notifications: Notifications
     checks: Checks
     check_history: CheckHistory
     maintenance: MaintenanceService

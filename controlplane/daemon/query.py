@@ -49,9 +49,9 @@ def alert_filter(request: web.Request, now: datetime) -> AlertFilter:
     """The filter that the parameters of a list of alerts ask for."""
     return AlertFilter(
         state=_state("state", request.query["state"]) if "state" in request.query else None,
-        severity=_storable("severity", request.query.get("severity")),
+        severity=storable("severity", request.query.get("severity")),
         since=since_of(request, now),
-        fingerprint=_storable("fingerprint", request.query.get("fingerprint")),
+        fingerprint=storable("fingerprint", request.query.get("fingerprint")),
         labels=dict(_label(text) for text in request.query.getall("label", [])),
         after=_cursor(request.query["after"]) if "after" in request.query else None,
         limit=limit_of(request),
@@ -70,7 +70,7 @@ def _label(text: str) -> tuple[str, str]:
     name, separator, value = text.partition("=")
     if not name or not separator:
         raise PayloadProblem("label", "must be name=value")
-    _storable("label", text)
+    storable("label", text)
     return name, value
 
 
@@ -80,11 +80,11 @@ def _cursor(text: str) -> AlertCursor:
         moment = datetime.fromisoformat(_plus(starts_at)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise PayloadProblem("after", "must be state,starts_at,fingerprint of the last alert seen") from error
-    _storable("after", fingerprint)
+    storable("after", fingerprint)
     return AlertCursor(_state("after", state), moment, fingerprint)
 
 
-def _storable(field: str, text: str | None) -> str | None:
+def storable(field: str, text: str | None) -> str | None:
     """Refuse what PostgreSQL cannot compare with: NUL, and surrogates left by wrong percent-encoding."""
     if text is not None and any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
         raise PayloadProblem(field, "has a character that no alert can have")

@@ -92,6 +92,30 @@ SCHEMAS: Mapping[str, Schema] = {
             "state_since": TIME,
         }
     ),
+    "Delivery": _object(
+        {
+            "id": {"type": "integer"},
+            "receiver": TEXT,
+            "kind": {"type": "string", "enum": ["alert", "digest", "escalation", "canary"]},
+            "status": {"type": "string", "enum": ["pending", "sending", "delivered", "folded", "dead"]},
+            "title": TEXT,
+            "body": TEXT,
+            "line": TEXT,
+            "priority": {"type": "string", "enum": ["P0", "P1", "P2", "P3"]},
+            "alert_count": {"type": "integer"},
+            "fingerprints": list_of(TEXT),
+            "heard_at": TIME,
+            "created_at": TIME,
+            "not_before": TIME,
+            "attempts": {"type": "integer"},
+            "started_at": NULLABLE_TIME,
+            "finished_at": NULLABLE_TIME,
+            "receipt": TEXT,
+            "last_error": TEXT,
+            "is_possible_repeat": {"type": "boolean"},
+            "folded_into": {"type": ["integer", "null"]},
+        }
+    ),
     "JobRun": _object(
         {
             "id": {"type": "integer"},

@@ -14,6 +14,8 @@ from controlplane.services.ports import AlertSource
 logger = logging.getLogger(__name__)
 
 MAX_ALERTS_IN_MEMORY = 10_000
+MAX_EPISODES_IN_MEMORY = 20
+_PLAIN_REASONS = (None, "notified")
 
 Identity = tuple[str, datetime]
 
@@ -45,7 +47,7 @@ class CurrentAlerts:
         self._max_alerts = max_alerts
         self._firing: OrderedDict[Identity, _Known] = OrderedDict()
         self._resolved: OrderedDict[Identity, _Known] = OrderedDict()
-        self._starts: dict[str, list[datetime]] = {}
+        self._starts: dict[str, tuple[datetime, ...]] = {}
         self.forgotten = 0
 
     def apply(self, alerts: Sequence[Alert]) -> Applied:
@@ -58,20 +60,33 @@ class CurrentAlerts:
 
     def _apply(self, alert: Alert, superseded: list[Alert]) -> bool:
         identity = (alert.fingerprint, alert.starts_at)
+        starts = self._starts.get(alert.fingerprint)
+        if starts is None and alert.end_reason in _PLAIN_REASONS:  # most of them in a storm: be quick
+            self._starts[alert.fingerprint] = (alert.starts_at,)
+            self._add_first(identity, alert)
+            self._forget_surplus()
+            return True
         known = self._firing.pop(identity, None) or self._resolved.pop(identity, None)
         state_before = known.alert.state if known else None
-        starts = self._starts.setdefault(alert.fingerprint, [])
         if known is None:
-            starts.append(alert.starts_at)
+            starts = self._starts[alert.fingerprint] = (*(starts or ()), alert.starts_at)
         known = _merge(known, alert)
-        newer = self._newer(identity) if len(starts) > 1 else ()
-        self._settle(known, identity, newer)
-        if len(starts) > 1:
+        several = starts is not None and len(starts) > 1
+        self._settle(known, identity, self._newer(identity) if several else ())
+        if several:
             superseded += self._end_older(identity)
             if state_before is None and known.alert.end_reason == "superseded":
                 superseded.append(known.alert)
+            self._forget_old_episodes(alert.fingerprint)
         self._forget_surplus()
         return known.alert.state != state_before
+
+    def _add_first(self, identity: Identity, alert: Alert) -> None:
+        received_at = alert.received_at
+        if alert.state == "firing":
+            self._firing[identity] = _Known(alert, Sightings(received_at, received_at))
+        else:
+            self._resolved[identity] = _Known(alert, Sightings(received_at, None, received_at, alert.ends_at))
 
     def _settle(self, known: _Known, identity: Identity, newer: Sequence[tuple[datetime, datetime]]) -> None:
         state, ends_at, reason = settle(known.seen, newer)
@@ -109,12 +124,23 @@ class CurrentAlerts:
         self._forget_start(identity)
         self.forgotten += 1
 
+    def _forget_old_episodes(self, fingerprint: str) -> None:
+        """Keep the latest episodes of a fingerprint only, so that one that flaps costs no more than others."""
+        starts = self._starts[fingerprint]
+        if len(starts) > MAX_EPISODES_IN_MEMORY:
+            oldest = min(starts, key=lambda start: ((fingerprint, start) in self._firing, start))
+            identity = (fingerprint, oldest)
+            self._resolved.pop(identity, None) or self._firing.pop(identity, None)
+            self._forget_start(identity)
+            self.forgotten += 1
+
     def _forget_start(self, identity: Identity) -> None:
         fingerprint, starts_at = identity
         starts = self._starts[fingerprint]
-        starts.remove(starts_at)
-        if not starts:
+        if len(starts) == 1:
             del self._starts[fingerprint]
+        else:
+            self._starts[fingerprint] = tuple([start for start in starts if start != starts_at])
 
     def find_start(self, fingerprint: str) -> datetime | None:
         """Start of the newest alert that fires with this fingerprint, if one does."""

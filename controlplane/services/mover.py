@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 
 from controlplane.errors import CmctlError, DependencyUnreachable
 from controlplane.services.ports import (
@@ -26,10 +27,18 @@ LAST_RETRY_SECONDS = 2.0
 class Mover:
     """Copies journal records into the store; waits out a store that is away."""
 
-    def __init__(self, journal: AlertJournal, store: AlertStore, rejected: RejectedBodies) -> None:
+    def __init__(
+        self,
+        journal: AlertJournal,
+        store: AlertStore,
+        rejected: RejectedBodies,
+        on_moved: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``on_moved`` is called whenever records have arrived in the store."""
         self._journal = journal
         self._store = store
         self._rejected = rejected
+        self._on_moved = on_moved
         self._position: JournalPosition | None = None
         self._lock = asyncio.Lock()
         self._moved = asyncio.Condition()
@@ -148,6 +157,7 @@ class Mover:
             self._position = batch.end
             self._moved.notify_all()
         self.moved_records += len(batch.records)
+        self._on_moved()
         if self.last_error is not None:
             logger.info("Alerts are being moved to the store again", extra={"action": "move_journal"})
             self.last_error = None

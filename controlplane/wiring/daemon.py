@@ -22,6 +22,7 @@ from controlplane.adapters.store.anomalies import PostgresAnomalyStore
 from controlplane.adapters.store.checks import PostgresCheckStore
 from controlplane.adapters.store.database import Database
 from controlplane.adapters.store.jobs import PostgresJobLedger
+from controlplane.adapters.store.outbox import PostgresOutbox
 from controlplane.adapters.token_file import ensure_token
 from controlplane.config.load import Locations
 from controlplane.config.paths import DataLayout, resource_dir
@@ -46,6 +47,7 @@ from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies
 from controlplane.wiring.backup import backup_files, backup_task
 from controlplane.wiring.checks import build_engine
 from controlplane.wiring.maintenance import build_maintenance
+from controlplane.wiring.notifications import build_notifications, notification_tasks, wants_notifications
 from controlplane.wiring.reconcile import build_reconciliation
 from controlplane.wiring.slo_board import build_slo_board, slo_tasks
 from controlplane.wiring.store import database_address
@@ -104,10 +106,13 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     clock = ReceiptClock()
     database = Database(database_address(settings, layout))
     journal = SegmentJournal(layout.journal, settings.webhook.journal_max_mb * MEGABYTE)
-    alert_store, check_store = PostgresAlertStore(database), PostgresCheckStore(database)
+    alert_store = PostgresAlertStore(database, notes_events=wants_notifications(settings))
+    check_store, outbox = PostgresCheckStore(database), PostgresOutbox(database)
+    templates, docs = resource_dir("templates"), resource_dir("docs")
+    notifications = build_notifications(settings, database, alert_store, templates, docs)
     ledger = PostgresJobLedger(database)
     rejected, alert_log = RejectedFolder(layout.rejected), FileAlertLog(layout.alert_log)
-    current, mover = CurrentAlerts(), Mover(journal, alert_store, rejected)
+    current, mover = CurrentAlerts(), Mover(journal, alert_store, rejected, notifications.alerts_moved)
     engine = build_engine(settings, layout, check_store)
     anomaly_store = PostgresAnomalyStore(database)
     anomalies = build_anomalies(settings, database, anomaly_store)
@@ -127,6 +132,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     if settings.mode == "embedded":
         tasks["backup"] = backup_task(settings, locations)
     tasks |= anomaly_tasks(settings, anomalies, anomaly_store)
+    tasks |= notification_tasks(settings, notifications, outbox)
     jobs = JobService(tasks, ledger, timetable, lambda: datetime.now(UTC))
     daemon = Daemon(
         version=version("claude-memory-controlplane"),
@@ -138,6 +144,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         journal=journal,
         database=database,
         jobs=jobs,
+        notifications=notifications,
         checks=engine,
         check_history=check_store,
         maintenance=maintenance.service,
@@ -146,8 +153,8 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         anomalies=anomalies,
         anomaly_store=anomaly_store,
         slo_board=slo_board,
-        templates=resource_dir("templates"),
-        docs=resource_dir("docs"),
+        templates=templates,
+        docs=docs,
         backups=BackupWatch(backup_files(settings)),
         links=(("Prometheus", settings.url("prometheus")), ("Alertmanager", settings.url("alertmanager"))),
     )
@@ -222,6 +229,8 @@ async def running(parts: Parts, layout: DataLayout, listening: asyncio.Event) ->
         asyncio.create_task(_follow_database(parts), name="take-over"),
         asyncio.create_task(parts.daemon.backups.run(partial(_note_successes, parts)), name="backups"),
     ]
+    telling = contextlib.AsyncExitStack()
+    await telling.enter_async_context(parts.daemon.notifications.running())
     parts.scheduler.start()
     first_checks = asyncio.create_task(_once_tried(parts.database, _run_first_checks(jobs, listening)))
     try:
@@ -233,6 +242,7 @@ async def running(parts: Parts, layout: DataLayout, listening: asyncio.Event) ->
         await asyncio.gather(first_checks, return_exceptions=True)
         await parts.journal.close()
         await _move_the_rest(parts)
+        await telling.aclose()
         for task in reversed(background):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -21,8 +21,10 @@ class PostgresAlertStore:
 
     name = "postgresql"
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notes_events: bool = False) -> None:
+        """``notes_events``: note every change of state for the outbox, in the transaction that stores it."""
         self._database = database
+        self._notes_events = notes_events
 
     async def journal_position(self, journal_id: str, start: JournalPosition) -> JournalPosition:
         """How far a journal has been moved; ``start`` for a journal that is new to the store."""
@@ -40,13 +42,10 @@ class PostgresAlertStore:
             if cursor.rowcount != 1:
                 raise PositionMoved(f"journal {journal_id} is not at {batch.start} any more")
             if batch.records:
-                alerts = as_json_array(batch)
-                cursor = await connection.execute(
-                    query("move_alerts"), {"alerts": alerts, "reopen_after": REOPEN_AFTER}
-                )
+                common = {"reopen_after": REOPEN_AFTER, "notes_events": self._notes_events}
+                cursor = await connection.execute(query("move_alerts"), {"alerts": as_json_array(batch), **common})
                 if several := [fingerprint for (fingerprint,) in await cursor.fetchall()]:
-                    parameters = {"fingerprints": several, "reopen_after": REOPEN_AFTER}
-                    await connection.execute(query("supersede_alerts"), parameters)
+                    await connection.execute(query("supersede_alerts"), {"fingerprints": several, **common})
 
     async def list_alerts(self, wanted: AlertFilter) -> list[Alert]:
         """The wanted alerts, firing before resolved, newest start first."""
@@ -61,6 +60,11 @@ class PostgresAlertStore:
             cursor = connection.cursor(row_factory=class_row(StateChange))
             await cursor.execute(query("alert_history"), {"fingerprint": fingerprint})
             return await cursor.fetchall()
+
+    async def delete_old(self, name: str, keep: int) -> int:
+        """Delete all but the newest resolved alerts of a name; returns how many."""
+        async with self._database.connection() as connection:
+            return (await connection.execute(query("delete_old_of_name"), {"name": name, "keep": keep})).rowcount
 
     async def delete_resolved_before(self, moment: datetime) -> int:
         """Delete alerts that were resolved before a moment, a few thousand at a time; returns how many."""

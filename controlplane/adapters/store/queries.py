@@ -1,4 +1,4 @@
-"""Named queries: SQL lives in ``queries.sql`` beside this file."""
+"""Named queries: SQL lives in the files ``*queries.sql`` beside this file."""
 
 import re
 from functools import cache
@@ -12,8 +12,11 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 @cache
 def load_queries() -> dict[str, LiteralString]:
     """Every query by its name. The text is ours, never built from input."""
-    parts = _NAME.split((_FOLDER / "queries.sql").read_text(encoding="utf-8"))
-    return {name: cast(LiteralString, text.strip()) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+    found: dict[str, LiteralString] = {}
+    for path in sorted(_FOLDER.glob("*queries.sql")):
+        parts = _NAME.split(path.read_text(encoding="utf-8"))
+        found |= {name: cast(LiteralString, sql.strip()) for name, sql in zip(parts[1::2], parts[2::2], strict=True)}
+    return found
 
 
 def query(name: str) -> LiteralString:

@@ -99,7 +99,12 @@ WITH incoming AS (
         generator_url = excluded.generator_url,
         receiver = excluded.receiver,
         group_key = excluded.group_key
-    RETURNING id, fingerprint, starts_at, state, firing_seen_at, resolved_seen_at, stale_seen_at
+    RETURNING id, fingerprint, starts_at, state, received_at, firing_seen_at, resolved_seen_at, stale_seen_at
+), noted AS (
+    INSERT INTO notification_events (fingerprint, heard_at)
+    SELECT stored.fingerprint, stored.received_at FROM stored JOIN settled USING (fingerprint, starts_at)
+    WHERE %(notes_events)s AND stored.state IS DISTINCT FROM settled.state_before
+        AND (stored.state = 'firing' OR settled.state_before IS NOT NULL)
 ), told AS (
     SELECT stored.id, incoming.state,
         CASE WHEN incoming.state = 'firing' THEN incoming.starts_at ELSE incoming.ends_at END AS at,
@@ -149,7 +154,11 @@ WITH episode AS (
     FROM decided
     WHERE alert.id = decided.id
         AND (decided.end_reason IS DISTINCT FROM new_reason OR decided.ends_at IS DISTINCT FROM new_end)
-    RETURNING alert.id, alert.state, alert.ends_at, decided.firing_seen_at, decided.next_received_at
+    RETURNING alert.id, alert.fingerprint, alert.state, alert.ends_at, alert.received_at, decided.firing_seen_at,
+        decided.next_received_at
+), noted AS (
+    INSERT INTO notification_events (fingerprint, heard_at)
+    SELECT fingerprint, received_at FROM changed WHERE %(notes_events)s AND state = 'firing'
 )
 INSERT INTO alert_states (alert_id, state, at, received_at)
 SELECT id, state, coalesce(ends_at, firing_seen_at), coalesce(next_received_at, firing_seen_at) FROM changed
@@ -184,6 +193,13 @@ ORDER BY alert.starts_at, change.at, change.received_at
 DELETE FROM alerts
 WHERE id IN (
     SELECT id FROM alerts WHERE state = 'resolved' AND received_at < %(before)s ORDER BY received_at LIMIT %(limit)s
+)
+
+-- name: delete_old_of_name
+DELETE FROM alerts WHERE id IN (
+    SELECT id FROM alerts
+    WHERE labels @> jsonb_build_object('alertname', %(name)s::text) AND name = %(name)s AND state = 'resolved'
+    ORDER BY starts_at DESC OFFSET %(keep)s
 )
 
 -- name: begin_job

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from controlplane.cli.commands.deliveries import deliveries, redeliver
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import colour, emit, format_table, output_option, plain
 
@@ -23,6 +24,10 @@ _PRIORITY_COLOURS = {"P0": "red", "P1": "red", "P2": "yellow", "P3": "cyan"}
 @click.group()
 def alerts() -> None:
     """List, show and test alerts."""
+
+
+alerts.add_command(deliveries)
+alerts.add_command(redeliver)
 
 
 @alerts.command("list")

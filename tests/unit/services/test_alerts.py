@@ -6,7 +6,7 @@ import pytest
 
 from controlplane.domain.alert import Alert, AlertFilter, AlertState, StateChange
 from controlplane.errors import DependencyUnreachable
-from controlplane.services.alerts import CurrentAlerts, read_alerts
+from controlplane.services.alerts import MAX_EPISODES_IN_MEMORY, CurrentAlerts, read_alerts
 
 NOW = datetime(2025, 7, 7, 12, tzinfo=UTC)
 
@@ -67,6 +67,15 @@ async def test_a_newer_episode_ends_the_older_one_once() -> None:
         ("b", NOW - timedelta(minutes=60)),
     ]
     assert current.find_start("a") == NOW - timedelta(minutes=5)
+
+
+async def test_of_an_alert_that_flaps_only_the_latest_episodes_are_remembered() -> None:
+    current = CurrentAlerts()
+    current.apply([alert("a", start_minutes=minute, received_minutes=minute) for minute in range(100)])
+    found = await current.list_alerts(AlertFilter())
+    assert len(found) == MAX_EPISODES_IN_MEMORY
+    assert [item.starts_at for item in current.firing()] == [NOW + timedelta(minutes=99)]
+    assert {item.end_reason for item in found} == {None, "superseded"}
 
 
 async def test_the_line_of_a_superseded_alert_read_back_says_the_same() -> None:

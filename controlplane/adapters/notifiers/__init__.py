@@ -1,0 +1,1 @@
+"""The ways to people: Apprise in a process of its own."""
