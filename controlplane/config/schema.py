@@ -292,7 +292,14 @@ def _time_zone(name: str) -> str:
 
 
 class Reports(Section):
-    """SLA reports (`cmctl slo report`)."""
+    """SLA reports: how `cmctl slo report` writes them, and which are made and kept by themselves."""
+
+    scheduled: list[Literal["day", "week", "month"]] = Field(
+        ["day", "week", "month"], description="Reports that are made when such a calendar unit is over."
+    )
+    keep_daily_days: int = Field(35, ge=1, description="How long daily reports are kept.")
+    keep_weekly_days: int = Field(200, ge=1, description="How long weekly reports are kept.")
+    keep_monthly_days: int = Field(1200, ge=1, description="How long monthly reports are kept.")
 
     time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
         "UTC", description="IANA name, such as Asia/Shanghai: where days begin, and how times are written."

@@ -18,6 +18,7 @@ from controlplane.daemon.routes import (
     maintenance,
     openapi,
     page,
+    reports,
     runbook,
     slos,
     status,
@@ -38,6 +39,7 @@ ROUTES: Sequence[Route] = [
     *backups.ROUTES,
     *openapi.ROUTES,
     *page.ROUTES,
+    *reports.ROUTES,
     *runbook.ROUTES,
 ]
 

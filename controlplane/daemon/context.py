@@ -10,6 +10,7 @@ from typing import Protocol
 from aiohttp import web
 
 from controlplane.domain.check import CheckResult
+from controlplane.domain.slo.kept_report import KeptReport
 from controlplane.services.actions import ActionLedger
 from controlplane.services.alerts import CurrentAlerts
 from controlplane.services.anomaly.live import LiveAnomalies
@@ -66,6 +67,18 @@ class CheckHistory(Protocol):
         ...
 
 
+class KeptReports(Protocol):
+    """SLA reports that were made; nothing here makes one."""
+
+    async def entries(self) -> list[KeptReport]:
+        """Every kept report, the newest period first. Raises DependencyUnreachable."""
+        ...
+
+    async def file(self, report_id: str, name: str) -> bytes | None:
+        """A file of a kept report, or None. Raises DependencyUnreachable."""
+        ...
+
+
 @dataclass
 class HttpCounters:
     """What the server answered since it started, by route and code."""
@@ -100,6 +113,7 @@ class Daemon:
     templates: Path
     docs: Path
     backups: BackupWatch
+    reports: KeptReports
     links: tuple[tuple[str, str], ...] = ()
     http: HttpCounters = field(default_factory=HttpCounters)
 

@@ -11,6 +11,7 @@ _NUMBER_OR_NULL: Schema = {"type": ["number", "null"]}
 _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 _CHECK_STATE: Schema = {"type": "string", "enum": ["OK", "WARNING", "CRITICAL", "UNKNOWN"]}
 _ALERT_STATE: Schema = {"type": "string", "enum": ["firing", "resolved"]}
+_VERDICT: Schema = {"type": "string", "enum": ["met", "at_risk", "missed", "not_enough_data"]}
 
 
 def _object(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Schema:
@@ -75,6 +76,30 @@ SCHEMAS: Mapping[str, Schema] = {
     "Problem": _object({"error": TEXT}, {"field": TEXT, "hint": TEXT}),
     "Alert": _object(_ALERT),
     "AlertWithHistory": _object({**_ALERT, "history": list_of(ref("StateChange"))}),
+    "KeptReport": _object(
+        {
+            "id": TEXT,
+            "kind": {"type": "string", "enum": ["day", "week", "month"]},
+            "starts_at": TIME,
+            "ends_at": TIME,
+            "verdict": _VERDICT,
+            "complete": {"type": "boolean"},
+            "generated_at": TIME,
+            "revision": {"type": "integer"},
+        }
+    ),
+    "SloReport": _object(
+        {
+            "profile": TEXT,
+            "verdict": _VERDICT,
+            "generated_at": TIME,
+            "complete": {"type": "boolean"},
+            "start": TIME,
+            "end": TIME,
+            "objectives": list_of({"type": "object"}),
+            "alerts": {"type": "object"},
+        }
+    ),
     "StateChange": _object({"starts_at": TIME, "state": _ALERT_STATE, "at": TIME, "received_at": TIME}),
     "Check": _object(
         {

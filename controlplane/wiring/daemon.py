@@ -23,6 +23,7 @@ from controlplane.adapters.store.checks import PostgresCheckStore
 from controlplane.adapters.store.database import Database
 from controlplane.adapters.store.jobs import PostgresJobLedger
 from controlplane.adapters.store.outbox import PostgresOutbox
+from controlplane.adapters.store.slo_reports import PostgresReportStore
 from controlplane.adapters.token_file import ensure_token
 from controlplane.config.load import Locations
 from controlplane.config.paths import DataLayout, resource_dir
@@ -50,6 +51,7 @@ from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.notifications import build_notifications, notification_tasks, wants_notifications
 from controlplane.wiring.reconcile import build_reconciliation
 from controlplane.wiring.slo_board import build_slo_board, slo_tasks
+from controlplane.wiring.report_task import report_task
 from controlplane.wiring.store import database_address
 
 logger = logging.getLogger(__name__)
@@ -133,6 +135,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         tasks["backup"] = backup_task(settings, locations)
     tasks |= anomaly_tasks(settings, anomalies, anomaly_store)
     tasks |= notification_tasks(settings, notifications, outbox)
+    tasks["slo_reports"] = report_task(locations)
     jobs = JobService(tasks, ledger, timetable, lambda: datetime.now(UTC))
     daemon = Daemon(
         version=version("claude-memory-controlplane"),
@@ -156,6 +159,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         templates=templates,
         docs=docs,
         backups=BackupWatch(backup_files(settings)),
+        reports=PostgresReportStore(database),
         links=(("Prometheus", settings.url("prometheus")), ("Alertmanager", settings.url("alertmanager"))),
     )
     return Parts(daemon, journal, database, mover, alert_log, Scheduler(jobs, timetable, tasks.values()), clock)

@@ -1,21 +1,29 @@
 """Composition root of SLA reports: for ``cmctl slo report``, and for the process that keeps those that are due."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 from controlplane.adapters.prometheus_samples import PrometheusSamples
 from controlplane.adapters.report.render import ReportRenderer
+from controlplane.cli.output import plain
 from controlplane.config.schema import Settings
 from controlplane.domain.maintenance import Exclusion, exclusions_of
+from controlplane.domain.slo.kept_report import DATA_FILE, FORMATS, KINDS, KeptKind, KeptReport, file_name
 from controlplane.domain.slo.objective import Objective
 from controlplane.domain.slo.report import Report
 from controlplane.domain.slo.report_period import ReportPeriod
 from controlplane.services.slo.report.alert_facts import SourcedAlerts
 from controlplane.services.slo.report.compose import compose
+from controlplane.services.slo.report.keep import KeepPolicy, KeepResult, ReportKeeper
 from controlplane.services.slo.report.make import Maintenances, Origin, SloReporter
-from controlplane.services.slo.report.words import Language
+from controlplane.services.slo.report.record import report_record
+from controlplane.services.slo.report.words import LANGUAGES, Language
 from controlplane.wiring.alerts import alert_sources
+from controlplane.wiring.kept_reports import report_store
+from controlplane.wiring.objectives import objectives_of
 from controlplane.wiring.slo import read_maintenance
 
 
@@ -35,6 +43,54 @@ async def make_report(settings: Settings, objectives: Sequence[Objective], perio
         return await reporter.report(objectives, period)
 
 
+def record_json(report: Report) -> bytes:
+    """The report as JSON."""
+    return (json.dumps(plain(report_record(report)), ensure_ascii=False, indent=2) + "\n").encode()
+
+
 def render_report(report: Report, form: str, language: Language, time_zone: str) -> bytes:
     """The report as ``html``, ``md`` or ``pdf``."""
     return ReportRenderer().render(compose(report, language, time_zone), form)
+
+
+def report_policy(settings: Settings) -> KeepPolicy:
+    """Which reports are kept, and for how long."""
+    reports = settings.reports
+    keep = {"day": reports.keep_daily_days, "week": reports.keep_weekly_days, "month": reports.keep_monthly_days}
+    return KeepPolicy(tuple(reports.scheduled), reports.time_zone, {kind: timedelta(days=keep[kind]) for kind in KINDS})
+
+
+def report_files(report: Report, time_zone: str) -> dict[str, bytes]:
+    """Every file of a kept report: each format in each language, and the data."""
+    files = {DATA_FILE: record_json(report)}
+    for language in LANGUAGES:
+        document, renderer = compose(report, language, time_zone), ReportRenderer()
+        files |= {file_name(language, form): renderer.render(document, form) for form in FORMATS}
+    return files
+
+
+@asynccontextmanager
+async def _keeper(settings: Settings) -> AsyncIterator[ReportKeeper]:
+    """What makes and keeps reports. Raises DependencyUnreachable when PostgreSQL does not answer."""
+    policy = report_policy(settings)
+
+    async def make(period: ReportPeriod) -> Report:
+        return await make_report(settings, objectives_of(settings), period)
+
+    def files_of(report: Report) -> dict[str, bytes]:
+        return report_files(report, policy.time_zone)
+
+    async with report_store(settings) as store:
+        yield ReportKeeper(store, make, files_of, policy, lambda: datetime.now(UTC))
+
+
+async def make_due_reports(settings: Settings) -> KeepResult:
+    """Make and keep what is due. Raises DependencyUnreachable when PostgreSQL does not answer."""
+    async with _keeper(settings) as keeper:
+        return await keeper.run()
+
+
+async def keep_report(settings: Settings, kind: KeptKind, period: ReportPeriod) -> KeptReport:
+    """Make and keep the report of one period. Raises DependencyUnreachable when PostgreSQL does not answer."""
+    async with _keeper(settings) as keeper:
+        return await keeper.keep(kind, period)

@@ -383,3 +383,27 @@ ON CONFLICT (objective, definition, day) DO UPDATE SET unit = excluded.unit, goo
     excluded_seconds = excluded.excluded_seconds, excluded_amount = excluded.excluded_amount,
     idle_seconds = excluded.idle_seconds, observed_seconds = excluded.observed_seconds,
     exclusions = excluded.exclusions, computed_at = excluded.computed_at
+
+-- name: list_slo_reports
+SELECT id, kind, starts_at, ends_at, verdict, complete, generated_at, revision FROM slo_reports
+ORDER BY ends_at DESC, starts_at, id
+
+-- name: save_slo_report
+INSERT INTO slo_reports AS known (id, kind, starts_at, ends_at, verdict, complete, generated_at, revision)
+VALUES (%(id)s, %(kind)s, %(starts_at)s, %(ends_at)s, %(verdict)s, %(complete)s, %(generated_at)s, %(revision)s)
+ON CONFLICT (id) DO UPDATE SET starts_at = excluded.starts_at, ends_at = excluded.ends_at,
+    verdict = excluded.verdict, complete = excluded.complete, generated_at = excluded.generated_at,
+    revision = known.revision + 1
+RETURNING revision
+
+-- name: delete_slo_report_files
+DELETE FROM slo_report_files WHERE report_id = %(report_id)s
+
+-- name: save_slo_report_file
+INSERT INTO slo_report_files (report_id, name, content) VALUES (%(report_id)s, %(name)s, %(content)s)
+
+-- name: read_slo_report_file
+SELECT content FROM slo_report_files WHERE report_id = %(report_id)s AND name = %(name)s
+
+-- name: delete_slo_reports
+DELETE FROM slo_reports WHERE kind = %(kind)s AND ends_at < %(before)s

@@ -1,6 +1,5 @@
-"""``cmctl slo report``: the SLA report as a page, a text, data or a PDF."""
+"""``cmctl slo report`` and ``cmctl slo reports``: SLA reports as pages, texts, data or PDF."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from controlplane.cli.invocation import Invocation
-from controlplane.cli.output import plain
+from controlplane.cli.output import emit, format_table, output_option
 from controlplane.errors import CmctlError, UsageProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from controlplane.domain.slo.kept_report import KeptReport
     from controlplane.domain.slo.objective import Calendar
     from controlplane.services.slo.report.period_request import PeriodRequest
 
@@ -46,6 +48,14 @@ def _calendar_options(function: Any) -> Any:
     help="Output format.",
 )
 @click.option(
+    "--id",
+    "report_id",
+    metavar="ID",
+    show_envvar=True,
+    help="Print a kept report instead of making one; see slo reports.",
+)
+@click.option("--keep", is_flag=True, show_envvar=True, help="Keep the report of a day, week or month, all formats.")
+@click.option(
     "--out", "target", type=click.Path(path_type=Path, dir_okay=False), show_envvar=True, help="Write to this file."
 )
 @click.pass_obj
@@ -55,6 +65,8 @@ def report(
     names: tuple[str, ...],
     lang: str,
     output: str,
+    report_id: str | None,
+    keep: bool,
     target: Path | None,
     **period: str | None,
 ) -> None:
@@ -65,7 +77,90 @@ def report(
     """
     if output == "pdf" and target is None and sys.stdout.isatty():
         raise UsageProblem("a PDF is nothing for a terminal", hint="add --out FILE, or redirect the output")
-    _emit(_make(invocation, names, _requested(period), output, lang), target)
+    request = _requested(period)
+    if report_id is not None:
+        if names or keep or request.is_given:
+            raise UsageProblem("--id prints what is kept", hint="leave out the period, --objective and --keep")
+        _emit(_kept(invocation, report_id, output, lang), target)
+    elif keep:
+        _keep(invocation, names, request)
+    else:
+        _emit(_make(invocation, names, request, output, lang), target)
+
+
+@click.command()
+@click.option(
+    "--make-due", is_flag=True, show_envvar=True, help="First make what is due; the daemon does so every hour."
+)
+@output_option
+@click.pass_obj
+def reports(invocation: Invocation, make_due: bool, output: str) -> None:
+    """List the SLA reports that are kept; `slo report --id ID` prints one, and so does /reports of the web page."""
+    import asyncio
+
+    from controlplane.config.load import load, locate
+
+    settings = load(locate(invocation.config, invocation.data_dir))
+    if make_due:
+        from controlplane.wiring.reports import make_due_reports
+
+        result = asyncio.run(make_due_reports(settings))
+        emit(result, output, lambda: _kept_table(result.made))
+        return
+    from controlplane.wiring.kept_reports import kept_entries
+
+    entries = asyncio.run(kept_entries(settings))
+    emit(entries, output, lambda: _kept_table(entries))
+
+
+def _kept_table(entries: "Sequence[KeptReport]") -> str:
+    rows = [
+        [
+            one.id,
+            one.verdict.replace("_", " "),
+            f"{one.starts_at:%Y-%m-%d %H:%M}",
+            f"{one.ends_at:%Y-%m-%d %H:%M}",
+            f"{one.generated_at:%Y-%m-%d %H:%M}",
+            str(one.revision),
+            "yes" if one.complete else "no",
+        ]
+        for one in entries
+    ]
+    return format_table(["REPORT", "VERDICT", "FROM (UTC)", "TO (UTC)", "MADE (UTC)", "REVISION", "COMPLETE"], rows)
+
+
+def _kept(invocation: Invocation, report_id: str, output: str, language: str) -> bytes:
+    import asyncio
+
+    from controlplane.config.load import load, locate
+    from controlplane.domain.slo.kept_report import DATA_FILE, file_name
+    from controlplane.wiring.kept_reports import kept_file
+
+    settings = load(locate(invocation.config, invocation.data_dir))
+    name = DATA_FILE if output == "json" else file_name(language, output)
+    content = asyncio.run(kept_file(settings, report_id, name))
+    if content is None:
+        raise UsageProblem(f"there is no report {report_id!r}", hint="type: cmctl slo reports")
+    return content
+
+
+def _keep(invocation: Invocation, names: tuple[str, ...], request: "PeriodRequest") -> None:
+    import asyncio
+    from datetime import UTC, datetime
+
+    from controlplane.config.load import load, locate
+    from controlplane.domain.slo.kept_report import KINDS
+    from controlplane.services.slo.report.period_request import resolve_period
+
+    settings = load(locate(invocation.config, invocation.data_dir))
+    period = resolve_period(request, settings.reports.time_zone, datetime.now(UTC))
+    kind = next((kind for kind in KINDS if period is not None and period.kind == kind), None)
+    if period is None or kind is None or names:
+        raise UsageProblem("only reports of a day, a week or a month on all objectives are kept")
+    from controlplane.wiring.reports import keep_report
+
+    entry = asyncio.run(keep_report(settings, kind, period))
+    click.echo(f"{entry.id}: kept, revision {entry.revision}", err=True)
 
 
 def _requested(period: dict[str, str | None]) -> "PeriodRequest":
@@ -93,14 +188,13 @@ def _make(
     period = resolve_period(request, time_zone, datetime.now(UTC))
     objectives = objectives_of(settings, names)
     # Only now, since loading what makes a report takes longer than finding a wrong option.
-    from controlplane.services.slo.report.record import report_record
-    from controlplane.wiring.reports import make_report, render_report
+    from controlplane.wiring.reports import make_report, record_json, render_report
 
     made = asyncio.run(make_report(settings, objectives, period))
     if not made.is_complete:
         click.echo("part of this report is unknown because something did not answer; it says what", err=True)
     if output == "json":
-        return (json.dumps(plain(report_record(made)), ensure_ascii=False, indent=2) + "\n").encode()
+        return record_json(made)
     return render_report(made, output, "zh" if language == "zh" else "en", time_zone)
 
 

@@ -26,6 +26,11 @@ class PeriodRequest:
     start: str | None = None
     end: str | None = None
 
+    @property
+    def is_given(self) -> bool:
+        """Whether any of them is."""
+        return self != PeriodRequest()
+
 
 def resolve_period(request: PeriodRequest, time_zone: str, now: datetime) -> ReportPeriod | None:
     """The period, or None for each objective's own window. Raises UsageProblem that names the option."""

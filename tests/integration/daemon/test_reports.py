@@ -1,0 +1,159 @@
+"""Kept SLA reports: made by the daemon's job from a real Prometheus, listed, served and printed."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.daemon import DaemonProcess
+from tests.support.postgresql import PostgresqlCluster
+from tests.support.prometheus import PrometheusServer, SampleSeries
+
+STEP_MS = 15_000
+YESTERDAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+REPORT = f"day-{YESTERDAY:%Y-%m-%d}"
+OUTAGE = timedelta(minutes=7)
+OBJECTIVE = {
+    "name": "reachable",
+    "service": "memory",
+    "title": "It is reachable",
+    "title_zh": "可用性",
+    "indicator": {"kind": "gauge", "gauge": "up"},
+    "time_window": {"rolling": "1d"},
+    "target_percent": 99.9,
+}
+
+
+def _samples() -> SampleSeries:
+    """A day, down for seven minutes from noon."""
+    first = round(YESTERDAY.timestamp() * 1000)
+    down = (first + 12 * 3_600_000, first + 12 * 3_600_000 + round(OUTAGE.total_seconds() * 1000))
+    moments = [first - 60_000 + 14_000 + STEP_MS * number for number in range(5764)]
+    return SampleSeries({"__name__": "up"}, [(at, float(not down[0] < at < down[1])) for at in moments])
+
+
+@pytest.fixture(scope="module")
+def daemon(postgresql_cluster: PostgresqlCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    prometheus = PrometheusServer()
+    try:
+        prometheus.load([_samples()])
+        prometheus.start()
+        settings = {"ports": {"prometheus": prometheus.port}, "reports": {"scheduled": ["day"]}}
+        process = DaemonProcess(tmp_path_factory.mktemp("reports"), postgresql_cluster, settings)
+        folder = process.data_dir / "etc" / "objectives"
+        folder.mkdir()
+        text = yaml.safe_dump({"profile": "claude-memory", "objectives": [OBJECTIVE]}, allow_unicode=True)
+        (folder / "claude-memory.yml").write_text(text, encoding="utf-8")
+        with process.running():
+            process.wait_for_database()
+            yield process
+    finally:
+        prometheus.remove()
+
+
+@pytest.fixture(scope="module")
+def made(daemon: DaemonProcess) -> Any:
+    """What the job said when it ran for the first time."""
+    result = daemon.cmctl("jobs", "run", "slo_reports", "-o", "json", timeout_seconds=300)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_the_job_makes_the_report_of_yesterday_once(daemon: DaemonProcess, made: Any) -> None:
+    assert (made["outcome"], made["detail"]) == ("succeeded", f"made: {REPORT} (missed); deleted: 0")
+    (entry,) = daemon.get("/api/v1/reports")
+    assert (entry["id"], entry["kind"], entry["verdict"], entry["revision"]) == (REPORT, "day", "missed", 1)
+    assert entry["complete"] is True
+    again = daemon.cmctl("slo", "reports", "--make-due", "-o", "json", timeout_seconds=300)
+    assert json.loads(again.stdout) == {"made": [], "without_data": [], "deleted": 0}
+    assert daemon.get("/api/v1/reports") == [entry]
+
+
+def test_its_data_tell_the_outage(daemon: DaemonProcess, made: Any) -> None:
+    report = daemon.get(f"/api/v1/reports/{REPORT}")
+    (objective,) = report["objectives"]
+    assert objective["bad"] == OUTAGE.total_seconds()
+    assert objective["good"] == 86_400 - OUTAGE.total_seconds()
+    assert (objective["coverage"], objective["losses"][0]["bad"]) == (1, OUTAGE.total_seconds())
+    printed = daemon.cmctl("slo", "report", "--id", REPORT, "-o", "json")
+    assert json.loads(printed.stdout) == report
+
+
+@pytest.mark.parametrize(
+    ("query", "media_type", "words"),
+    [
+        ("", "text/html", '<html lang="en">'),
+        ("?lang=zh", "text/html", "未达标"),
+        ("?format=md&lang=zh", "text/markdown", "# SLA 报告：claude-memory"),
+        ("?format=pdf", "application/pdf", "%PDF-"),
+    ],
+)
+def test_it_is_served_in_every_format(
+    daemon: DaemonProcess, made: Any, query: str, media_type: str, words: str
+) -> None:
+    status, body, headers = daemon.request("GET", f"/reports/{REPORT}{query}")
+    assert (status, headers.get_content_type()) == (200, media_type)
+    assert words.encode() in body
+    assert "script-src" not in headers["Content-Security-Policy"]
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def test_it_is_listed_on_the_web_page_and_in_the_terminal(daemon: DaemonProcess, made: Any) -> None:
+    assert 'href="/reports"' in daemon.get("/")
+    page = daemon.get("/reports")
+    assert f'href="/reports/{REPORT}?lang=zh"' in page
+    listed = daemon.cmctl("slo", "reports")
+    assert listed.returncode == 0
+    assert [line.split()[:2] for line in listed.stdout.splitlines()] == [["REPORT", "VERDICT"], [REPORT, "missed"]]
+
+
+def test_a_report_by_hand_replaces_the_one_of_its_period(daemon: DaemonProcess, made: Any) -> None:
+    result = daemon.cmctl("slo", "report", "--day", "last", "--keep", timeout_seconds=300)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert f"{REPORT}: kept, revision 2" in result.stderr
+    (entry,) = daemon.get("/api/v1/reports")
+    assert (entry["id"], entry["revision"]) == (REPORT, 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "field"),
+    [
+        ("/reports/day-2020-01-01", 404, None),
+        ("/reports/%00", 404, None),
+        ("/reports/%F0%9F", 404, None),
+        ("/api/v1/reports/day-2020-01-01", 404, None),
+        (f"/reports/{REPORT}?lang=fr", 400, "lang"),
+        (f"/reports/{REPORT}?format=exe", 400, "format"),
+        (f"/reports/{REPORT}?x=1", 400, "x"),
+        ("/api/v1/reports?x=1", 400, "x"),
+    ],
+)
+def test_what_there_is_not(daemon: DaemonProcess, made: Any, path: str, status: int, field: str | None) -> None:
+    answered, body, _ = daemon.request("GET", path)
+    assert (answered, json.loads(body).get("field")) == (status, field)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--id", "day-2020-01-01"], "there is no report 'day-2020-01-01'"),
+        (["--id", REPORT, "--day"], "--id prints what is kept"),
+        (["--window", "1h", "--keep"], "only reports of a day, a week or a month"),
+    ],
+)
+def test_what_cannot_be_meant(daemon: DaemonProcess, made: Any, arguments: list[str], words: str) -> None:
+    result = daemon.cmctl("slo", "report", *arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert words in result.stderr
+
+
+def test_without_postgresql_nothing_is_kept_and_everybody_is_told(lonely_daemon: DaemonProcess) -> None:
+    status, _, _ = lonely_daemon.request("GET", "/api/v1/reports")
+    assert status == 503
+    result = lonely_daemon.cmctl("slo", "reports")
+    assert (result.returncode, result.stdout) == (4, "")
+    ran = lonely_daemon.cmctl("jobs", "run", "slo_reports", "-o", "json")
+    assert json.loads(ran.stdout)["outcome"] == "failed"
