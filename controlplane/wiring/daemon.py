@@ -50,8 +50,8 @@ from controlplane.wiring.checks import build_engine
 from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.notifications import build_notifications, notification_tasks, wants_notifications
 from controlplane.wiring.reconcile import build_reconciliation
-from controlplane.wiring.slo_board import build_slo_board, slo_tasks
 from controlplane.wiring.report_task import report_task
+from controlplane.wiring.slo_board import build_slo_board, slo_tasks
 from controlplane.wiring.store import database_address
 
 logger = logging.getLogger(__name__)

@@ -217,7 +217,7 @@ def _change_row(report: ObjectiveReport, formats: Formats) -> tuple[Cell, ...]:
 
 
 def _verdict_and_sli(text: str, verdict: Verdict, sli: str) -> Cell:
-    return Inline(text, kind=verdict), Inline(f" {sli}")
+    return Inline(text, kind=verdict), Inline(f" {sli}", kind="figure")
 
 
 def _maintenance(objectives: Sequence[ObjectiveReport], formats: Formats) -> tuple[Block, ...]:
@@ -232,8 +232,8 @@ def _maintenance(objectives: Sequence[ObjectiveReport], formats: Formats) -> tup
     keys = ("from", "to", "objectives", "reason", "author", "entered")
     rows = tuple(
         (
-            plain(formats.moment(exclusion.starts_at)),
-            plain(formats.until(exclusion.starts_at, exclusion.ends_at)),
+            plain(formats.moment(exclusion.starts_at), "figure"),
+            plain(formats.until(exclusion.starts_at, exclusion.ends_at), "figure"),
             plain(say("list_separator").join(titles)),
             plain(exclusion.reason),
             plain(exclusion.author),

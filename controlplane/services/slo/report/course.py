@@ -107,7 +107,7 @@ def course_table(report: ObjectiveReport, formats: Formats) -> Table:
             continue
         start, end = moment(points[0].start), moment(points[-1].end)
         row: tuple[Cell, ...] = (
-            plain(formats.stretch(start, end)),
+            plain(formats.stretch(start, end), "figure"),
             plain(formats.share(good / (good + bad) if good + bad else None)),
             plain(formats.amount(unit, bad) if bad else say("none")),
             plain(formats.span(unknown) if unknown else say("none")),

@@ -100,8 +100,8 @@ def _losses(report: ObjectiveReport, history: AlertHistory, formats: Formats) ->
     keys = ("from", "to", "lasted", "lost", "budget_share", "alerts")
     rows = tuple(
         (
-            plain(formats.moment(loss.start)),
-            plain(formats.until(loss.start, loss.end)),
+            plain(formats.moment(loss.start), "figure"),
+            plain(formats.until(loss.start, loss.end), "figure"),
             plain(formats.span((loss.end - loss.start).total_seconds())),
             plain(formats.amount(unit, loss.bad)),
             plain(formats.share(loss.budget_share, 1)),
@@ -154,8 +154,8 @@ def _unknown(report: ObjectiveReport, formats: Formats) -> list[Block]:
         note = say("losses_note_more", shown=len(report.unknown), count=report.unknown_count)
     rows = tuple(
         (
-            plain(formats.moment(one.start)),
-            plain(formats.until(one.start, one.end)),
+            plain(formats.moment(one.start), "figure"),
+            plain(formats.until(one.start, one.end), "figure"),
             plain(formats.span(one.seconds)),
         )
         for one in report.unknown
@@ -171,7 +171,7 @@ def _worst_minutes(report: ObjectiveReport, formats: Formats) -> Sequence[Block]
     say = formats.say
     rows = tuple(
         (
-            plain(formats.moment(moment(one.start))),
+            plain(formats.moment(moment(one.start)), "figure"),
             plain(formats.number(one.bad)),
             plain(formats.number(one.total)),
             plain(formats.share(one.bad / one.total, 1)),
