@@ -4,7 +4,9 @@ import asyncio
 import json
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -14,7 +16,18 @@ from hypothesis import strategies as st
 from controlplane.adapters.prometheus_samples import PrometheusSamples
 from controlplane.domain.slo.evaluate import margin, slots_of, sources
 from controlplane.domain.slo.grid import Grid, Slots
-from controlplane.domain.slo.objective import CounterIndicator, GaugeIndicator, Objective, Sampling, TimeWindow
+from controlplane.domain.slo.objective import (
+    CounterIndicator,
+    FreshnessIndicator,
+    GaugeIndicator,
+    Indicator,
+    LatencyIndicator,
+    Objective,
+    QuantileIndicator,
+    QueryIndicator,
+    Sampling,
+    TimeWindow,
+)
 from controlplane.domain.slo.promql import error_expressions, slot_expressions
 from controlplane.domain.slo.quantities import tally
 from controlplane.domain.slo.selector import parse_selector
@@ -33,7 +46,10 @@ GAUGE_KINDS = {
     "all_of_2": {"instances": "all", "expected_instances": 2},
     "any_of_3": {"instances": "any", "expected_instances": 3},
 }
-KINDS = (*GAUGE_KINDS, "errors", "successes")
+TIME_KINDS = (*GAUGE_KINDS, "freshness")
+KINDS = (*TIME_KINDS, "errors", "successes", "latency", "query")
+SLICE_MS = 300_000
+QUANTILE = QuantileIndicator(parse_selector("latency_seconds"), 0.9, 0.3, SLICE_MS / 1000)
 
 
 class Judged:
@@ -44,14 +60,25 @@ class Judged:
         self.slots: dict[tuple[str, str], Slots] = {}
 
 
-def _objective(kind: str, case: str) -> Objective:
-    indicator: GaugeIndicator | CounterIndicator
+def _indicator(kind: str, case: str) -> Indicator:
     if kind in GAUGE_KINDS:
-        indicator = GaugeIndicator(parse_selector(f'up{{case="{case}"}}'), **GAUGE_KINDS[kind])  # type: ignore[arg-type]
-    else:
-        part = parse_selector(f'requests_total{{case="{case}",status="{"error" if kind == "errors" else "ok"}"}}')
-        total = parse_selector(f'requests_total{{case="{case}"}}')
-        indicator = CounterIndicator(total, part, "bad" if kind == "errors" else "good")
+        return GaugeIndicator(parse_selector(f'up{{case="{case}"}}'), **GAUGE_KINDS[kind])  # type: ignore[arg-type]
+    if kind == "freshness":
+        return FreshnessIndicator(parse_selector(f'backup_timestamp_seconds{{case="{case}"}}'), 600)
+    if kind == "latency":
+        return LatencyIndicator(parse_selector(f'latency_seconds{{case="{case}"}}'), 0.5)
+    if kind == "quantile":
+        return replace(QUANTILE, histogram=parse_selector(f'latency_seconds{{case="{case}"}}'))
+    if kind == "query":
+        seen = 'sum(count_over_time(requests_total{{case="{case}"{more}}}[$window]))'
+        return QueryIndicator(seen.format(case=case, more=""), seen.format(case=case, more=',status="ok"'), "good")
+    part = parse_selector(f'requests_total{{case="{case}",status="{"error" if kind == "errors" else "ok"}"}}')
+    total = parse_selector(f'requests_total{{case="{case}"}}')
+    return CounterIndicator(total, part, "bad" if kind == "errors" else "good")
+
+
+def _objective(kind: str, case: str) -> Objective:
+    indicator = _indicator(kind, case)
     window = TimeWindow(rolling_seconds=DURATION_MS / 1000)
     return Objective(f"{case}-{kind}", "generated", "t", "t", "", indicator, window, 0.99, sampling=SAMPLING)
 
@@ -67,7 +94,17 @@ def _recording_rules() -> str:
             expressions = slot_expressions(_objective(kind, case.name))
             for what, expression in (("bad", expressions.bad("15s")), ("total", expressions.total("15s"))):
                 rules.append({"record": _recorded_name(kind, case.name, what), "expr": expression})
+    rules += [
+        {"record": _recorded_name("buckets", case.name, "added"), "expr": _bucket_rule(case.name)} for case in CASES
+    ]
     return yaml.safe_dump({"groups": [{"name": "g", "interval": "15s", "rules": rules}]})
+
+
+def _bucket_rule(case: str) -> str:
+    """What every bucket gained in a slot, by its bound."""
+    buckets = parse_selector(f'latency_seconds_bucket{{case="{case}"}}')
+    counted = replace(_objective("errors", case), indicator=CounterIndicator(buckets, buckets, "bad"))
+    return slot_expressions(counted).total("15s").replace("sum(", "sum by (le) (", 1)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +126,7 @@ def judged(server: PrometheusServer) -> Judged:
     async def evaluate() -> Judged:
         async with PrometheusSamples(server.url) as samples:
             found = Judged(await _evaluation_grid(samples))
-            for kind in KINDS:
+            for kind in (*KINDS, "quantile"):
                 for case in CASES:
                     found.slots[kind, case.name] = await _slots(samples, _objective(kind, case.name), found.grid)
             return found
@@ -99,10 +136,13 @@ def judged(server: PrometheusServer) -> Judged:
 
 async def _slots(samples: PrometheusSamples, objective: Objective, grid: Grid) -> Slots:
     reach = margin(objective)
-    fetched = {
-        source: (await samples.samples(source.expression, START_MS - reach, END_MS + reach)).series
-        for source in sources(objective)
-    }
+    fetched = {}
+    for source in sources(objective):
+        if source.step is None:
+            answer = await samples.samples(source.expression, START_MS - reach, END_MS + reach)
+        else:
+            answer = await samples.values(source.expression, grid.first_end, END_MS, source.step)
+        fetched[source] = answer.series
     return slots_of(objective, fetched, grid)
 
 
@@ -135,13 +175,34 @@ def test_recording_rules_and_our_mathematics_agree(
     ours = tally(judged.slots[kind, case].part(inner), "events")
     # A second after the last slot, and a second short of the one before the first: no sample lies on an edge.
     window, end = f"{count * STEP_MS - 2000}ms", inner.first_end + (count - 1) * STEP_MS
-    step = 1.0 if kind not in GAUGE_KINDS else STEP_MS / 1000
+    step = STEP_MS / 1000 if kind in TIME_KINDS else 1.0
     bad = step * _query(server, f"sum_over_time({_recorded_name(kind, case, 'bad')}[{window}])", end + 1000)
     total = step * _query(server, f"sum_over_time({_recorded_name(kind, case, 'total')}[{window}])", end + 1000)
     assert ours.total == pytest.approx(total, rel=1e-9, abs=1e-6)
     assert ours.bad == pytest.approx(bad, rel=1e-9, abs=1e-6)
     if total:
         assert ours.sli == pytest.approx(1 - bad / total, abs=1e-6)
+
+
+@pytest.mark.parametrize("case", [case.name for case in CASES])
+def test_quantiles_of_slices_agree_with_histogram_quantile(server: PrometheusServer, judged: Judged, case: str) -> None:
+    slots, verdicts = judged.slots["quantile", case], Counter[str]()
+    for end in range(START_MS // SLICE_MS * SLICE_MS + 2 * SLICE_MS, END_MS, SLICE_MS):
+        inner = Grid.between(end - SLICE_MS, end, STEP_MS)
+        inner = Grid(inner.first_end - STEP_MS + judged.grid.first_end % STEP_MS, inner.count, STEP_MS)
+        if inner.first_end < judged.grid.first_end:
+            continue
+        ours = tally(slots.part(inner), "seconds")
+        added = f"sum_over_time({_recorded_name('buckets', case, 'added')}[{SLICE_MS - 1}ms])"
+        theirs = _query(server, f"histogram_quantile({QUANTILE.quantile}, {added}) >= 0", end)
+        if theirs == 0:
+            assert (ours.good, ours.bad) == (0, 0)
+        elif theirs <= QUANTILE.threshold_seconds:
+            assert ours.bad == 0
+        else:
+            assert ours.good == 0
+        verdicts.update(good=ours.good > 0, bad=ours.bad > 0)
+    assert verdicts["good"] + verdicts["bad"] > 10
 
 
 @pytest.mark.parametrize("kind", GAUGE_KINDS)
@@ -151,7 +212,7 @@ def test_objectives_of_time_mean_the_same_in_alerts(kind: str) -> None:
 
 
 def test_the_whole_of_the_generated_data_is_interesting(judged: Judged) -> None:
-    for kind in ("mean", "errors"):
+    for kind in ("mean", "errors", "latency", "freshness", "quantile"):
         results = [tally(judged.slots[kind, case.name], "seconds") for case in CASES]
         assert all(result.bad > 0 for result in results)
         assert any(result.unknown_seconds > 600 for result in results)
