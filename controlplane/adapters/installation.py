@@ -31,6 +31,7 @@ class StackFiles:
     postgresql: EmbeddedPostgresql
     templates: rendering.Templates
     rules_folder: Path
+    own_rules: Callable[[], dict[str, Any] | None]
     scripts: Path
     resolve_tools: Callable[[Collection[str]], Mapping[str, Tool]]
     say: Callable[[str], None]
@@ -62,12 +63,16 @@ class StackFiles:
     def _install_prometheus(self, promtool: Path) -> None:
         profile = self.settings.profile
         files = {"prometheus.yml": rendering.render_prometheus(self.settings, self.templates)}
-        # The profile's own rules must exist; those generated from its service level objectives may.
-        for path in (self.rules_folder / f"{profile}.yml", self.rules_folder / f"slo-{profile}.yml"):
-            if path.stem == profile or path.exists():
-                rules = rendering.render_profile_rules(path.stem, _read_rules(path), self.settings)
-                text = yaml.safe_dump(rules, allow_unicode=True, sort_keys=False, width=120)
-                files[f"rules/{path.name}"] = f"# {rendering.MANAGED}\n{text}"
+        # The profile's rules must exist; those of its service level objectives may, and the user's own come first.
+        documents = {profile: _read_rules(self.rules_folder / f"{profile}.yml")}
+        shipped = self.rules_folder / f"slo-{profile}.yml"
+        own = self.own_rules()
+        if own is not None or shipped.exists():
+            documents[shipped.stem] = _read_rules(shipped) if own is None else own
+        for name, document in documents.items():
+            rules = rendering.render_profile_rules(name, document, self.settings)
+            text = yaml.safe_dump(rules, allow_unicode=True, sort_keys=False, width=120)
+            files[f"rules/{name}.yml"] = f"# {rendering.MANAGED}\n{text}"
         self._replace("prometheus", files, partial(check_prometheus, promtool))
 
     def _install_alertmanager(self, amtool: Path) -> None:

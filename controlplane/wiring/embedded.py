@@ -27,6 +27,7 @@ from controlplane.services.own_configuration import first_configuration, with_po
 from controlplane.services.rendering import reachable_host
 from controlplane.services.stack import Progress, Stack, UpReport
 from controlplane.wiring.backup import backup_server
+from controlplane.wiring.objectives import own_rules
 
 # With a longer scrape interval, people would wait for nothing but the first scrape.
 LONGEST_SCRAPE_WAIT_SECONDS = 15
@@ -112,6 +113,7 @@ class EmbeddedStack:
             postgresql=postgresql,
             templates=TemplateFolder(resource_dir("templates")),
             rules_folder=resource_dir("alert_rules"),
+            own_rules=lambda: own_rules(settings),
             scripts=Path(sys.executable).parent,
             resolve_tools=lambda names: toolchain.resolve(names, self.progress.note),
             say=self.progress.note,

@@ -19,11 +19,34 @@ LIVE_WITHIN_SECONDS = 120
 NAME = "mcp-availability"
 
 
+OWN = """
+profile: claude-memory
+objectives:
+  - name: mcp-availability
+    service: claude-memory-mcp
+    title: Memory server is reachable
+    title_zh: 记忆服务可用性
+    indicator: {kind: gauge, gauge: 'up{job="claude-memory-mcp"}'}
+    time_window: {rolling: 30d}
+    target_percent: 99.9
+  - name: scraping-itself
+    service: prometheus
+    title: Prometheus scrapes itself
+    title_zh: Prometheus 自身可用性
+    indicator: {kind: gauge, gauge: 'up{job="prometheus"}'}
+    time_window: {rolling: 7d}
+    target_percent: 99
+"""
+
+
 @pytest.fixture(scope="module")
 def stack() -> Any:
     stack = EmbeddedStack(
         {"prometheus": {"scrape_interval_seconds": INTERVAL}, "slo": {"evaluation_interval_seconds": 5}}
     )
+    own = stack.data_dir / "etc" / "objectives" / "claude-memory.yml"
+    own.parent.mkdir()
+    own.write_text(OWN, encoding="utf-8")
     try:
         yield stack
     finally:
@@ -65,6 +88,12 @@ def test_status_is_live_within_two_minutes_with_honest_coverage(stack: EmbeddedS
     assert record["coverage"] == pytest.approx(record["known_seconds"] / (30 * 86_400), rel=0.01)
     assert record["worst_case"]["sli"] < record["sli"] == record["best_case"]["sli"]
     assert record["verdict"] == "not_enough_data"
+
+
+def test_the_rules_of_the_users_own_objectives_are_loaded(stack: EmbeddedStack) -> None:
+    loaded = get(stack, "prometheus", "/api/v1/rules?type=alert")
+    assert "ScrapingItselfBudgetBurn" in loaded
+    assert "BackupFreshnessDataAbsent" not in loaded
 
 
 def test_an_outage_of_a_known_time_is_that_time_to_one_scrape_interval(stack: EmbeddedStack) -> None:

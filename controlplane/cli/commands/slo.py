@@ -12,6 +12,7 @@ from controlplane.cli.output import colour, emit, format_table, output_option
 from controlplane.errors import CmctlError, UsageProblem
 
 if TYPE_CHECKING:
+    from controlplane.config.load import Locations
     from controlplane.domain.slo.objective import Objective
 
 _VERDICTS = {
@@ -103,20 +104,31 @@ def rollup(invocation: Invocation, again: bool, output: str) -> int:
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     show_envvar=True,
-    help="Folder of the rule files; default: the shipped alert_rules.",
+    help="Folder of the rule files; default: the shipped alert_rules, and etc/alert_rules for your own objectives.",
 )
 @click.option("--profile", "profiles", multiple=True, show_envvar=True, help="Only this profile; default: all.")
-def generate(check: bool, folder: Path | None, profiles: tuple[str, ...]) -> None:
-    """Write slo-PROFILE.yml: recording rules and burn-rate alerts for Prometheus."""
+@click.pass_obj
+def generate(invocation: Invocation, check: bool, folder: Path | None, profiles: tuple[str, ...]) -> None:
+    """Write slo-PROFILE.yml: recording rules and burn-rate alerts for Prometheus.
+
+    A file of yours in etc/objectives takes the place of the shipped one; cmctl
+    up loads its rules by itself.
+    """
+    from controlplane.config.load import locate
     from controlplane.config.objectives import load_objectives
-    from controlplane.config.paths import resource_dir
+    from controlplane.config.paths import DataLayout, resource_dir
     from controlplane.services.slo.rule_file import rule_file
 
-    target = folder or resource_dir("alert_rules")
+    shipped, locations = resource_dir("objectives"), locate(invocation.config, invocation.data_dir)
+    own = DataLayout(locations.data_dir).etc
     stale = []
-    for source in _sources(resource_dir("objectives"), profiles):
+    for source in _sources((shipped, own / "objectives"), profiles):
+        is_own = source.parent != shipped
+        target = folder or (own / "alert_rules" if is_own else resource_dir("alert_rules"))
         path = target / f"slo-{source.stem}.yml"
-        text = rule_file(source.stem, load_objectives(source))
+        # The shipped files are made for the default scrape interval, whatever runs here.
+        step = [_scrape_interval(locations)] if is_own else []
+        text = rule_file(source.stem, load_objectives(source, *step))
         if path.exists() and path.read_text(encoding="utf-8") == text:
             click.echo(f"{path}: up to date", err=True)
         elif check:
@@ -135,8 +147,15 @@ def reference() -> None:
     click.echo(objectives_page(), nl=False)
 
 
-def _sources(folder: Path, profiles: Sequence[str]) -> list[Path]:
-    found = {path.stem: path for path in sorted(folder.glob("*.yml"))}
+def _scrape_interval(locations: "Locations") -> float:
+    from controlplane.config.load import load
+
+    return load(locations).prometheus.scrape_interval_seconds
+
+
+def _sources(folders: Sequence[Path], profiles: Sequence[str]) -> list[Path]:
+    """The objectives of each profile; those of a later folder take the place of an earlier one's."""
+    found = {path.stem: path for folder in folders for path in sorted(folder.glob("*.yml"))}
     for profile in profiles:
         if profile not in found:
             raise UsageProblem(f"profile {profile!r} has no objectives", hint=f"there are: {', '.join(found)}")

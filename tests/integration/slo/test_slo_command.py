@@ -105,5 +105,30 @@ def test_generate_writes_and_checks(tmp_path: Path) -> None:
     assert _run(tmp_path, "generate", "--profile", "nonsense").returncode == 2
 
 
+OWN = """
+profile: claude-memory
+objectives:
+  - name: my-own
+    service: mine
+    title: Mine
+    title_zh: 我的
+    indicator: {kind: gauge, gauge: mine_up}
+    time_window: {rolling: 7d}
+    target_percent: 99
+"""
+
+
+def test_objectives_of_the_users_own_take_the_place_of_the_shipped(tmp_path: Path) -> None:
+    _settings(tmp_path, 1)
+    (tmp_path / "etc" / "objectives").mkdir()
+    (tmp_path / "etc" / "objectives" / "claude-memory.yml").write_text(OWN, encoding="utf-8")
+    assert [one["name"] for one in json.loads(_run(tmp_path, "list", "-o", "json").stdout)] == ["my-own"]
+    result = _run(tmp_path, "generate", "--profile", "claude-memory")
+    assert result.returncode == 0, result.stderr
+    written = tmp_path / "etc" / "alert_rules" / "slo-claude-memory.yml"
+    assert "MyOwnBudgetBurn" in written.read_text(encoding="utf-8")
+    assert _run(tmp_path, "generate", "--check").returncode == 0
+
+
 def test_the_shipped_rules_are_up_to_date(tmp_path: Path) -> None:
     assert _run(tmp_path, "generate", "--check").returncode == 0
