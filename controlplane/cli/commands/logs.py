@@ -67,10 +67,9 @@ def show(
 
 def _sources(invocation: Invocation, components: Sequence[str]) -> "list[LogSource]":
     from controlplane.cli.settings import load_settings
-    from controlplane.config.paths import DataLayout
     from controlplane.wiring.logs import log_sources
 
-    return log_sources(DataLayout(load_settings(invocation).data_dir), components)
+    return log_sources(load_settings(invocation), components)
 
 
 def _follow(sources: "Sequence[LogSource]", wanted: LogFilter, count: int, output: str, has_prefix: bool) -> None:
