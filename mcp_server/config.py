@@ -59,6 +59,9 @@ class PostgreSQL(Section):
     database: str = Field("claude_memory_db", description="Database; the user owns it.")
     user: str = Field("claude_memory", description="Role that logs in.")
     password: Secret | None = Field(None, description="Its password; none for peer authentication.")
+    ca_file: Path | None = Field(
+        None, description="Certificates to trust; set, the server must prove by TLS that it is `host`."
+    )
     connect_timeout_seconds: Seconds = Field(2, le=10, description="A tool call gives up after this.")
     statement_timeout_seconds: Seconds = Field(10, description="A single statement is cancelled after this.")
     max_connections: int = Field(8, ge=1, le=100, description="Upper bound of the connection pool.")

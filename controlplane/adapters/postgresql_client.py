@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, LiteralString
 
 from controlplane.adapters.http import TimedOut
@@ -21,6 +22,12 @@ class Connect:
     database: str
     user: str
     password: Callable[[], str]
+    ca_file: Path | None = None
+
+
+def tls_parameters(ca_file: Path | None) -> dict[str, Any]:
+    """What libpq needs to insist that the server is who it says; nothing without certificates to trust."""
+    return {"sslmode": "verify-full", "sslrootcert": str(ca_file)} if ca_file else {}
 
 
 def ask(
@@ -43,6 +50,7 @@ def ask(
             application_name="cmctl check",
             options=f"-c statement_timeout={round(timeout_seconds * 1000)}",
             autocommit=True,
+            **tls_parameters(target.ca_file),
         ) as connection:
             row = connection.execute(query, arguments).fetchone()
     except (psycopg.errors.ConnectionTimeout, psycopg.errors.QueryCanceled) as error:

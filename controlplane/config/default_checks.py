@@ -57,6 +57,17 @@ def limits(settings: Settings, definition: CheckDefinition) -> tuple[float | Non
     return warning, critical, lower_is_worse
 
 
+def components_here(settings: Settings) -> tuple[str, ...]:
+    """The components that the service manager of this host looks after."""
+    if settings.mode != "deployed":
+        return SERVICES
+    qdrant = ("qdrant",) if settings.vectors.kind == "server" else ()
+    known = (*(name for name in SERVICES if name not in EMBEDDED_ONLY), *qdrant)
+    return (
+        known if settings.components_here is None else tuple(name for name in known if name in settings.components_here)
+    )
+
+
 def local_url(settings: Settings, component: str) -> str:
     """Base URL under which this machine reaches a component; an "every address" listener is reached on loopback."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen_host, settings.listen_host)  # noqa: S104
@@ -80,11 +91,9 @@ def _limits_of_kind(settings: Settings, kind: CheckKind) -> tuple[float | None, 
 
 
 def _component_checks(settings: Settings) -> list[CheckDefinition]:
-    units = SERVICES
-    if settings.mode == "deployed":
-        qdrant = ("qdrant",) if settings.vectors.kind == "server" else ()
-        units = (*(name for name in SERVICES if name not in EMBEDDED_ONLY), *qdrant)
-    services = [CheckDefinition(name=f"{name}_service", kind="service", target=name) for name in units]
+    services = [
+        CheckDefinition(name=f"{name}_service", kind="service", target=name) for name in components_here(settings)
+    ]
     pages = [
         CheckDefinition(
             name=f"{component}_http", kind="http", target=local_url(settings, component) + path, json_field=field

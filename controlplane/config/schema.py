@@ -28,6 +28,11 @@ COMPONENTS = (
 )
 
 
+ComponentName = Literal[
+    "postgresql", "qdrant", "mcp_server", "node_exporter", "prometheus", "alertmanager", "controlplane"
+]
+
+
 class Section(BaseModel):
     """Base of every section: unknown keys are errors, values do not change after loading."""
 
@@ -171,6 +176,10 @@ class Prometheus(Section):
     )
     retention_days: int = Field(30, ge=1, description="How long samples are kept.")
     retention_size_mb: int = Field(2048, ge=64, description="Upper bound of the sample store.")
+    machines: dict[str, str] = Field(
+        default_factory=dict,
+        description="Name -> host:port of the node_exporter of every machine; default: this one's, by its address.",
+    )
 
 
 class Alertmanager(Section):
@@ -203,6 +212,9 @@ class PostgreSQL(Section):
     """Where the databases are and who connects."""
 
     host: str = Field("127.0.0.1", description="Host name or address.")
+    ca_file: Path | None = Field(
+        None, description="Certificates to trust; set, the server must prove by TLS that it is `host`."
+    )
     memory_database: str = Field("claude_memory_db", description="Database of the memory server.")
     memory_user: str = Field("claude_memory", description="Owner of that database.")
     controlplane_database: str = Field("claude_memory_controlplane", description="Database of the control plane.")
@@ -343,6 +355,10 @@ class Settings(Section):
         0, ge=0, le=50000, description="Added to every port, so that two stacks can share a machine."
     )
     ports: Ports = Ports()
+    components_here: list[ComponentName] | None = Field(
+        None,
+        description="Deployed: components whose unit is on this host; default: all. The others are seen by HTTP only.",
+    )
     public_url: str | None = Field(None, description="URL of the control plane as people reach it, for links.")
     checks: Checks = Checks()
     thresholds: Thresholds = Thresholds()

@@ -39,7 +39,6 @@ def render_prometheus(settings: Settings, templates: Templates) -> str:
         ("claude-memory-controlplane", "controlplane"),
         ("prometheus", "prometheus"),
         ("alertmanager", "alertmanager"),
-        ("node", "node_exporter"),
     ]
     return templates.render(
         "prometheus.yml",
@@ -51,6 +50,7 @@ def render_prometheus(settings: Settings, templates: Templates) -> str:
             "rule_files": "rules/*.yml",
             "alertmanager_address": local_address(settings, "alertmanager"),
             "scrape_jobs": [{"name": name, "address": local_address(settings, part)} for name, part in jobs],
+            "machines": settings.prometheus.machines or {None: local_address(settings, "node_exporter")},
         },
     )
 
@@ -120,6 +120,7 @@ def render_memory_server(settings: Settings, templates: Templates) -> str:
             "postgresql_database": settings.postgresql.memory_database,
             "postgresql_user": settings.postgresql.memory_user,
             "postgresql_password_file": str(layout.secret("postgresql_memory_password")),
+            "postgresql_ca_file": str(settings.postgresql.ca_file or ""),
             "vectors_kind": settings.vectors.kind,
             "vectors_path": str(layout.vectors),
             "vectors_url": settings.vectors.url,

@@ -72,6 +72,7 @@ def connector(settings: Settings, layout: DataLayout) -> "Callable[[str], Connec
             database=database or postgresql.controlplane_database,
             user=postgresql.controlplane_user,
             password=password,
+            ca_file=postgresql.ca_file,
         )
 
     return connect

@@ -86,6 +86,7 @@ def _of_postgresql(settings: Settings, layout: DataLayout) -> dict[str, Examiner
         database=settings.postgresql.memory_database,
         user=settings.postgresql.memory_user,
         password=partial(_secret, layout.secret("postgresql_memory_password")),
+        ca_file=controlplane.ca_file,
     )
     tcp = TcpProbe(settings.postgresql.host, settings.port("postgresql"), Limits())
     return {

@@ -1,5 +1,6 @@
 """Composition root of the service manager; light, since every `cmctl status` needs it."""
 
+from controlplane.config.default_checks import components_here
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import COMPONENTS, Settings
 from controlplane.services.ports import ServiceManager
@@ -8,10 +9,9 @@ from controlplane.services.ports import ServiceManager
 def service_manager(settings: Settings) -> ServiceManager:
     """The service manager of this system: systemd when it is deployed, else the stack's own supervisord."""
     if settings.mode == "deployed":
-        from controlplane.adapters.service_managers.systemd import UNITS, SystemdServiceManager
+        from controlplane.adapters.service_managers.systemd import SystemdServiceManager
 
-        local = [component for component in UNITS if component != "qdrant" or settings.vectors.kind == "server"]
-        return SystemdServiceManager(local)
+        return SystemdServiceManager(components_here(settings))
     from controlplane.adapters.service_managers.supervisor import SupervisorServiceManager
 
     return SupervisorServiceManager(DataLayout(settings.data_dir).supervisor_socket_record, COMPONENTS)

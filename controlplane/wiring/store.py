@@ -17,6 +17,7 @@ def database_address(settings: Settings, layout: DataLayout) -> Address:
         database=postgresql.controlplane_database,
         user=postgresql.controlplane_user,
         password=lambda: _read(password_file),
+        ca_file=postgresql.ca_file,
     )
 
 

@@ -6,12 +6,14 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from controlplane.adapters.postgresql_client import tls_parameters
 from controlplane.adapters.store.migrate import migrate
 from controlplane.errors import CmctlError, DependencyUnreachable
 from controlplane.services.ports import StoreRejected
@@ -37,6 +39,7 @@ class Address:
     database: str
     user: str
     password: Callable[[], str] = field(repr=False)
+    ca_file: Path | None = None
 
     def parameters(self) -> dict[str, Any]:
         """Connection parameters for psycopg."""
@@ -51,6 +54,7 @@ class Address:
             "keepalives_idle": 30,
             "tcp_user_timeout": 30_000,
             "options": "-c timezone=UTC",
+            **tls_parameters(self.ca_file),
         }
 
     def __str__(self) -> str:

@@ -136,6 +136,7 @@ class Database:
             "dbname": settings.database,
             "user": settings.user,
             "password": password,
+            **({"sslmode": "verify-full", "sslrootcert": str(settings.ca_file)} if settings.ca_file else {}),
             "connect_timeout": max(1, round(settings.connect_timeout_seconds)),
             "autocommit": True,
             "application_name": "claude-memory-mcp",
