@@ -6,8 +6,11 @@ schema refuses is refused before the first host is touched, and what the roles
 write is what `cmctl up` writes.
 """
 
+import json
 import sys
 from collections.abc import Mapping
+from functools import cache
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,15 @@ from ansible.errors import AnsibleFilterError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COMPONENTS = ("postgresql", "qdrant", "mcp_server", "controlplane", "node_exporter", "alertmanager", "prometheus")
+# Component -> those that speak to it over HTTP, wherever they are.
+USERS = {
+    "qdrant": ("mcp_server", "controlplane"),
+    "mcp_server": ("controlplane", "prometheus"),
+    "controlplane": ("prometheus", "alertmanager"),
+    "node_exporter": ("prometheus",),
+    "alertmanager": ("controlplane", "prometheus"),
+    "prometheus": ("controlplane",),
+}
 DEPLOYED = {"mode": "deployed", "data_dir": "/var/lib/claude-memory"}
 MANAGED = "Written by ansible-playbook site.yml; changes are overwritten. Edit the inventory and run it again"
 
@@ -29,6 +41,96 @@ def deployed(raw: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, 
     merged = _merged({**DEPLOYED, **_plain(raw)}, _plain(overrides))
     _settings(merged)
     return merged
+
+
+def topology(groups: Mapping[str, list[str]], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Which hosts have which component, each host's address, each component's port."""
+    everyone = [str(host) for host in groups.get("claude_memory", [])]
+    hosts = {component: [str(host) for host in groups.get(component, [])] for component in COMPONENTS}
+    settings = _settings(hostvars[everyone[0]].get("claude_memory_settings") or {})
+    ports = {component: settings.port(component) for component in COMPONENTS}
+    for component in COMPONENTS:
+        given = hostvars[hosts[component][0]].get(f"{component}_port") if hosts[component] else None
+        if given is not None and str(given).isdigit():
+            ports[component] = int(given)
+    addresses = {
+        host: str(hostvars[host].get("claude_memory_address") or hostvars[host].get("ansible_host") or host)
+        for host in everyone
+    }
+    return {"hosts": hosts, "addresses": addresses, "ports": ports}
+
+
+def effective(raw: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """The inventory's settings and what follows from where the components are. What the inventory says wins."""
+    hosts, ports = known["hosts"], {name: int(port) for name, port in known["ports"].items()}
+    derived: dict[str, Any] = {}
+    if hosts["qdrant"]:
+        derived["vectors"] = {"kind": "server", "url": f"http://127.0.0.1:{ports['qdrant']}"}
+    if len(known["addresses"]) > 1:
+        derived["prometheus"] = {"machines": _machines(known)}
+    return _merged(_merged(derived, _plain(raw)), {"ports": ports, "port_offset": 0})
+
+
+def _machines(known: Mapping[str, Any]) -> dict[str, str]:
+    """Name -> address of every node_exporter as the host of Prometheus reaches it."""
+    port = known["ports"]["node_exporter"]
+    return {str(host): f"{_loopback(known, host)}:{port}" for host in known["hosts"]["node_exporter"]}
+
+
+def _loopback(known: Mapping[str, Any], host: str) -> str:
+    """Where Prometheus finds a host's node_exporter: each has a loopback address of its own, since ports are equal."""
+    if host in known["hosts"]["prometheus"]:
+        return "127.0.0.1"
+    return f"127.0.1.{1 + sorted(known['hosts']['node_exporter']).index(host)}"
+
+
+def links(known: Mapping[str, Any], host: str) -> dict[str, list[dict[str, Any]]]:
+    """What a host serves to others, and what it reaches on others, through TLS."""
+    hosts, ports, addresses = known["hosts"], known["ports"], known["addresses"]
+    serves: list[dict[str, Any]] = []
+    reaches: list[dict[str, Any]] = []
+    for component, users in USERS.items():
+        port, is_machine = ports[component], component == "node_exporter"
+        for server in hosts[component]:
+            clients = sorted({client for user in users for client in hosts[user]} - {server})
+            if server == host and clients:
+                accept, connect = f"{addresses[host]}:{port}", f"127.0.0.1:{port}"
+                serves.append({"component": component, "clients": clients, "accept": accept, "connect": connect})
+            if host in clients:
+                name = f"{component}-{server}" if is_machine else component
+                near = _loopback(known, server) if is_machine else "127.0.0.1"
+                accept, connect = f"{near}:{port}", f"{addresses[server]}:{port}"
+                reaches.append(
+                    {"name": name, "component": component, "host": server, "accept": accept, "connect": connect}
+                )
+    return {"serves": serves, "reaches": reaches}
+
+
+def client_networks(known: Mapping[str, Any]) -> list[str]:
+    """The hosts, as networks, that connect to PostgreSQL from elsewhere."""
+    hosts = {host for component in ("mcp_server", "controlplane") for host in known["hosts"][component]}
+    elsewhere = sorted(hosts - set(known["hosts"]["postgresql"]))
+    return [str(ip_network(known["addresses"][host])) for host in elsewhere]
+
+
+def spread_problems(known: Mapping[str, Any]) -> list[str]:
+    """Why the hosts of an inventory with several cannot reach each other; what to set."""
+    addresses = known["addresses"]
+    if len(addresses) < 2:
+        return []
+    problems = [_address_problem(host, address) for host, address in addresses.items()]
+    twice = {address for address in addresses.values() if list(addresses.values()).count(address) > 1}
+    problems += [f"{address} is the address of more than one host; give each its own" for address in sorted(twice)]
+    return [problem for problem in problems if problem]
+
+
+def _address_problem(host: str, address: str) -> str:
+    remedy = "set claude_memory_address to the IP address under which the other hosts reach it"
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return f"{host}: {address} is not an IP address; {remedy}"
+    return f"{host}: {address} is not reached from elsewhere; {remedy}" if parsed.is_loopback else ""
 
 
 def rendered(raw: Mapping[str, Any], name: str) -> str:
@@ -90,6 +192,13 @@ def argument_spec_of(component: str) -> dict[str, Any]:
     return {name: {key: item for key, item in option.items() if key != "default"} for name, option in options.items()}
 
 
+def duration(seconds: float) -> str:
+    """A duration as Prometheus writes it."""
+    from controlplane.domain.duration import format_duration
+
+    return format_duration(float(seconds))
+
+
 def managed_header(_: Any) -> str:
     """The first line of every file that the deployment writes, without its comment sign."""
     return MANAGED
@@ -101,6 +210,11 @@ def components_of(groups: list[str]) -> list[str]:
 
 
 def _settings(raw: Mapping[str, Any]) -> Any:
+    return _parsed(json.dumps(_plain(raw), sort_keys=True))
+
+
+@cache
+def _parsed(raw: str) -> Any:
     if str(CHECKOUT) not in sys.path:
         sys.path.insert(0, str(CHECKOUT))
     try:
@@ -111,7 +225,7 @@ def _settings(raw: Mapping[str, Any]) -> Any:
             f"{error.name} is missing; make the environment with: scripts/bootstrap.sh requirements-deploy.lock"
         ) from error
     try:
-        return parse({**DEPLOYED, **_plain(raw)}, "claude_memory_settings")
+        return parse({**DEPLOYED, **json.loads(raw)}, "claude_memory_settings")
     except InvalidConfiguration as error:
         raise AnsibleFilterError("\n".join([error.message, *error.problems])) from error
 
@@ -142,12 +256,18 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Name -> filter."""
         return {
+            "claude_memory_topology": topology,
+            "claude_memory_effective": effective,
+            "claude_memory_links": links,
+            "claude_memory_client_networks": client_networks,
+            "claude_memory_spread_problems": spread_problems,
             "claude_memory_checked": checked_settings,
             "claude_memory_deployed": deployed,
             "claude_memory_rendered": rendered,
             "claude_memory_rules": rendered_rules,
             "claude_memory_variables": known_variables,
             "claude_memory_argument_spec": argument_spec_of,
+            "claude_memory_duration": duration,
             "claude_memory_managed": managed_header,
             "claude_memory_components": components_of,
         }

@@ -1,8 +1,10 @@
 #!/usr/bin/python
 """Ansible module: what the roles must know about a host before they change it, in one round trip."""
 
+import grp
 import os
 import platform
+import pwd
 import re
 import subprocess
 from pathlib import Path
@@ -13,7 +15,7 @@ DOCUMENTATION = r"""
 module: survey
 short_description: Look at a host before anything is changed
 description:
-  - Reads distribution, memory, cores, free disk, listening TCP ports, installed packages and our own claims.
+  - Reads distribution, memory, cores, free disk, listening TCP ports, installed packages, and what earlier runs left.
   - Changes nothing, so it does the same in check mode.
 options:
   claims_dir:
@@ -25,6 +27,15 @@ options:
     type: list
     elements: str
     default: []
+  accounts:
+    description: User names to look for.
+    type: list
+    elements: str
+    default: []
+  releases_dir:
+    description: Directory of our releases.
+    type: path
+    required: true
 author: [claude-memory]
 """
 RETURN = r"""
@@ -41,11 +52,14 @@ def main():
         argument_spec={
             "claims_dir": {"type": "path", "required": True},
             "packages": {"type": "list", "elements": "str", "default": []},
+            "accounts": {"type": "list", "elements": "str", "default": []},
+            "releases_dir": {"type": "path", "required": True},
         },
         supports_check_mode=True,
     )
     release = os_release()
-    claims_dir = Path(module.params["claims_dir"])
+    claims_dir, releases_dir = Path(module.params["claims_dir"]), Path(module.params["releases_dir"])
+    current = releases_dir / "current"
     survey = {
         "distribution": release.get("ID", ""),
         "release": release.get("VERSION_ID", ""),
@@ -58,6 +72,10 @@ def main():
         "listening": listening_ports(),
         "packages": installed(module.params["packages"]),
         "claims": sorted(claim.name for claim in claims_dir.glob("*")),
+        "accounts": accounts(module.params["accounts"]),
+        "releases": sorted(done.parent.name for done in releases_dir.glob("*/.complete")),
+        "running_release": current.resolve().name if current.is_symlink() else "",
+        "clusters": sorted(str(found.parent) for found in Path("/etc/postgresql").glob("*/*/postgresql.conf")),
     }
     module.exit_json(changed=False, survey=survey)
 
@@ -83,6 +101,18 @@ def listening_ports():
                 rows = [line.split() for line in lines][1:]
             ports.update(int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A")
     return sorted(ports)
+
+
+def accounts(names):
+    """``user:group:shell`` of every user that exists."""
+    found = []
+    for name in names:
+        try:
+            user = pwd.getpwnam(name)
+            found.append(f"{name}:{grp.getgrgid(user.pw_gid).gr_name}:{user.pw_shell}")
+        except KeyError:
+            continue
+    return found
 
 
 def installed(patterns):
