@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +11,11 @@ import pytest
 
 from tests.deploy.harness.host import Host
 from tests.deploy.harness.network import Bridge, make_bridge
-from tests.deploy.harness.playbooks import copy_checkout
+from tests.deploy.harness.playbooks import copy_checkout, previous_checkout
+
+# However the session is stopped, its hosts go with it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 RUN_DIR = Path("/var/tmp/claude-memory-testbed")
 
@@ -48,6 +54,12 @@ def make_host(bridge: Bridge, run_dir: Path) -> Iterator[Callable[[str, str], Ho
     yield make
     for host in hosts:
         host.destroy()
+
+
+@pytest.fixture(scope="module")
+def checkout_before(run_dir: Path) -> Path:
+    """What was deployed before the newest change of what is deployed."""
+    return previous_checkout(run_dir / "checkout" / "before")
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The same deployment on Debian 12: PostgreSQL 15, Python 3.11, Prometheus 2.42, Alertmanager 0.25."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,19 +9,37 @@ import pytest
 from tests.deploy.harness.deployment import Deployment
 from tests.deploy.harness.host import Host
 
+OURS = ("claude-memory-mcp", "claude-memory-controlplane")
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def deployment(make_host: Callable[[str, str], Host], checkout: Path, run_dir: Path) -> Deployment:
     return Deployment(make_host("bookworm", "bookworm"), checkout, run_dir / "inventory-bookworm")
 
 
-def test_a_blank_host_becomes_green(deployment: Deployment) -> None:
-    deployment.deploy()
+def test_a_blank_host_becomes_green_although_runs_were_cut_off(deployment: Deployment) -> None:
+    # Anywhere: in the packages, in the release, in the configuration.
+    places = sorted(random.sample(range(55, 130), 2))
+    try:
+        for place in places:
+            deployment.cut_off(place)
+        deployment.deploy()
+    except AssertionError as error:
+        error.add_note(f"the runs before were killed in their tasks {places}")
+        raise
     deployment.wait_until_green()
 
 
 def test_a_second_run_changes_nothing(deployment: Deployment) -> None:
     assert deployment.deploy().changes() == []
+
+
+@pytest.mark.parametrize(
+    "unit", [*OURS, "postgresql@15-main", "prometheus", "alertmanager", "prometheus-node-exporter"]
+)
+def test_units_are_sandboxed(deployment: Deployment, unit: str) -> None:
+    assert deployment.exposure(unit) <= (2.0 if unit in OURS else 4.0)
 
 
 def test_everything_is_back_after_a_reboot(deployment: Deployment) -> None:

@@ -7,16 +7,16 @@ real server.
 """
 
 import json
-import math
 import threading
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
+
+from tests.support.qdrant_operations import OPERATIONS, answer, error, handler, match
 
 EXTRACT = Path(__file__).parent.parent / "data" / "qdrant-openapi-extract.json"
 
@@ -81,7 +81,7 @@ class QdrantStandIn:
 
     def start(self) -> None:
         """Listen, on the same port as before."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), handler(self.answer))
         self._server.daemon_threads = True
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -94,163 +94,16 @@ class QdrantStandIn:
             self._server = None
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
-        """Status and JSON for one request."""
-        template, name = _match(path)
-        operation = OPERATIONS.get((method, template))
-        if operation is None:
-            return 404, _error("no such operation")
+        """Status and JSON for one request, both checked."""
+        template, _ = match(path)
+        if (method, template) not in OPERATIONS:
+            return 404, error("no such operation")
         problems = self.contract.request_problems(template, method.lower(), body)
         if problems:
             self.violations += [f"{method} {path}: {problem}" for problem in problems]
-            return 400, _error("; ".join(problems))
-        if name not in self.collections and operation not in (_exists, _create, _drop):
-            return 404, _error(f"Not found: Collection `{name}` doesn't exist!")
-        try:
-            answer = {"result": operation(self.collections, name, body or {}), "status": "ok", "time": 0.0001}
-        except ValueError as error:
-            return 400, _error(str(error))
-        own_problems = self.contract.answer_problems(template, method.lower(), answer)
-        assert not own_problems, own_problems
-        return 200, answer
-
-
-def _error(text: str) -> dict[str, Any]:
-    return {"status": {"error": text}, "time": 0.0, "result": None}
-
-
-def _match(path: str) -> tuple[str, str]:
-    parts = path.split("?")[0].strip("/").split("/")
-    name = parts[1] if len(parts) > 1 else ""
-    return "/" + "/".join([parts[0], "{collection_name}", *parts[2:]]), name
-
-
-Collections = dict[str, dict[str, Any]]
-
-
-def _exists(collections: Collections, name: str, _body: Any) -> Any:
-    return {"exists": name in collections}
-
-
-def _create(collections: Collections, name: str, body: Any) -> Any:
-    collections[name] = {"vectors": body["vectors"], "metadata": body.get("metadata"), "points": {}}
-    return True
-
-
-def _drop(collections: Collections, name: str, _body: Any) -> Any:
-    return collections.pop(name, None) is not None
-
-
-def _info(collections: Collections, name: str, _body: Any) -> Any:
-    collection = collections[name]
-    return {
-        "status": "green",
-        "optimizer_status": "ok",
-        "indexed_vectors_count": 0,
-        "points_count": len(collection["points"]),
-        "segments_count": 1,
-        "config": {
-            "params": {"vectors": collection["vectors"]},
-            "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10000},
-            "optimizer_config": {
-                "deleted_threshold": 0.2,
-                "vacuum_min_vector_number": 1000,
-                "default_segment_number": 0,
-                "flush_interval_sec": 5,
-            },
-            "wal_config": {"wal_capacity_mb": 32, "wal_segments_ahead": 0, "wal_retain_closed": 1},
-            "metadata": collection["metadata"],
-        },
-        "payload_schema": {},
-    }
-
-
-def _index(_collections: Collections, _name: str, _body: Any) -> Any:
-    return {"operation_id": 1, "status": "completed"}
-
-
-def _upsert(collections: Collections, name: str, body: Any) -> Any:
-    for point in body["points"]:
-        collections[name]["points"][point["id"]] = point
-    return {"operation_id": 2, "status": "completed"}
-
-
-def _delete(collections: Collections, name: str, body: Any) -> Any:
-    for id in body["points"]:
-        collections[name]["points"].pop(id, None)
-    return {"operation_id": 3, "status": "completed"}
-
-
-def _query(collections: Collections, name: str, body: Any) -> Any:
-    wanted = body.get("filter") or {}
-    query = body["query"]["nearest"] if isinstance(body["query"], dict) else body["query"]
-    size = collections[name]["vectors"]["size"]
-    if len(query) != size:
-        raise ValueError(f"Wrong input: Vector dimension error: expected dim: {size}, got {len(query)}")
-    points = [point for point in collections[name]["points"].values() if _passes(point["payload"], wanted)]
-    scored = sorted(((_cosine(query, point["vector"]), point["id"]) for point in points), reverse=True)
-    return {"points": [{"id": id, "version": 0, "score": score} for score, id in scored[: body["limit"]]]}
-
-
-def _scroll(collections: Collections, name: str, body: Any) -> Any:
-    ids = sorted(id for id in collections[name]["points"] if body.get("offset") is None or id >= body["offset"])
-    page = ids[: body["limit"]]
-    following = ids[len(page)] if len(ids) > len(page) else None
-    return {"points": [{"id": id} for id in page], "next_page_offset": following}
-
-
-def _count(collections: Collections, name: str, _body: Any) -> Any:
-    return {"count": len(collections[name]["points"])}
-
-
-def _passes(payload: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    for condition in wanted.get("must") or []:
-        value = payload[condition["key"]]
-        if (match := condition.get("match")) and value != match["value"]:
-            return False
-        if limits := condition.get("range"):
-            low, high = limits.get("gte"), limits.get("lt")
-            if (low is not None and value < low) or (high is not None and value >= high):
-                return False
-    return True
-
-
-def _cosine(left: list[float], right: list[float]) -> float:
-    norm = math.hypot(*left) * math.hypot(*right)
-    return sum(a * b for a, b in zip(left, right, strict=True)) / norm if norm else 0.0
-
-
-OPERATIONS: dict[tuple[str, str], Callable[[Collections, str, Any], Any]] = {
-    ("GET", "/collections/{collection_name}/exists"): _exists,
-    ("GET", "/collections/{collection_name}"): _info,
-    ("PUT", "/collections/{collection_name}"): _create,
-    ("DELETE", "/collections/{collection_name}"): _drop,
-    ("PUT", "/collections/{collection_name}/index"): _index,
-    ("PUT", "/collections/{collection_name}/points"): _upsert,
-    ("POST", "/collections/{collection_name}/points/delete"): _delete,
-    ("POST", "/collections/{collection_name}/points/query"): _query,
-    ("POST", "/collections/{collection_name}/points/scroll"): _scroll,
-    ("POST", "/collections/{collection_name}/points/count"): _count,
-}
-
-
-def _handler(stand_in: QdrantStandIn) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _serve(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
-            status, answer = stand_in.answer(self.command, self.path, body)
-            content = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_PUT = do_POST = do_DELETE = _serve
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    return Handler
+            return 400, error("; ".join(problems))
+        status, document = answer(self.collections, method, path, body)
+        if status == 200:
+            own_problems = self.contract.answer_problems(template, method.lower(), document)
+            assert not own_problems, own_problems
+        return status, document

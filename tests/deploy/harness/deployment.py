@@ -1,11 +1,12 @@
 """One host with everything on it, its inventory, and the checkout that it is deployed from."""
 
+import hashlib
 import json
 from pathlib import Path
 
 from tests.deploy.harness.commands import wait_until
 from tests.deploy.harness.host import Host
-from tests.deploy.harness.playbooks import COMPONENTS, Outcome, play, write_inventory
+from tests.deploy.harness.playbooks import COMPONENTS, Outcome, cut_off, play, write_inventory
 
 # Shorter than the defaults, so that an alert's journey takes seconds.
 SETTINGS = {
@@ -26,9 +27,15 @@ class Deployment:
 
     def play(self, playbook: str = "site.yml", *options: str) -> Outcome:
         """Run a playbook; whether it succeeded is for the caller to say."""
+        return play(self.checkout, self._inventory(), playbook, *options)
+
+    def cut_off(self, tasks: int) -> str:
+        """Kill site.yml in its task of this number."""
+        return cut_off(self.checkout, self._inventory(), tasks)
+
+    def _inventory(self) -> Path:
         variables = {"claude_memory_settings": self.settings, **self.variables}
-        inventory = write_inventory(self.folder, {component: [self.host] for component in COMPONENTS}, variables)
-        return play(self.checkout, inventory, playbook, *options)
+        return write_inventory(self.folder, {component: [self.host] for component in COMPONENTS}, variables)
 
     def deploy(self, *options: str) -> Outcome:
         """Run site.yml, which must succeed."""
@@ -58,6 +65,26 @@ class Deployment:
         stored = json.loads(self.host.execute("cmctl", "alerts", "list", "-o", "json"))
         stored.sort(key=lambda alert: alert["starts_at"])
         return {alert["name"]: alert["state"] for alert in stored}
+
+    def alert(self, name: str) -> None:
+        """Have the control plane store a firing alert, as Alertmanager would post it."""
+        message = json.dumps({
+            "version": "4", "groupKey": name, "truncatedAlerts": 0, "status": "firing", "receiver": "controlplane",
+            "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://127.0.0.1:9093",
+            "alerts": [{
+                "status": "firing", "labels": {"alertname": name, "severity": "warning"}, "annotations": {},
+                "startsAt": "2026-01-01T00:00:00Z", "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "",
+                "fingerprint": hashlib.sha256(name.encode()).hexdigest()[:16],
+            }],
+        })  # fmt: skip
+        url = "http://127.0.0.1:8081/webhook"
+        self.host.execute("curl", "-fsS", "-H", "Content-Type: application/json", "--data", message, url)
+        wait_until(lambda: name in self.alerts(), f"{name} to be stored", 30)
+
+    def exposure(self, unit: str) -> float:
+        """What systemd-analyze security says of a unit: 0 is closed, 10 open."""
+        report = self.host.execute("systemd-analyze", "security", "--no-pager", unit)
+        return float(report.strip().splitlines()[-1].partition(": ")[2].split()[0])
 
     def release(self) -> str:
         """Directory of the running release."""

@@ -4,9 +4,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,11 @@ from tests.deploy.harness.host import Host
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PLAYBOOK = CHECKOUT / ".venv/bin/ansible-playbook"
+# Folders that decide what is on a host.
+DEPLOYED = (
+    "controlplane", "mcp_server", "roles", "playbooks", "plugins", "templates", "alert_rules", "objectives",
+    "pyproject.toml", "requirements.lock",
+)  # fmt: skip
 COMPONENTS = ("postgresql", "mcp_server", "controlplane", "node_exporter", "alertmanager", "prometheus")
 
 
@@ -53,6 +60,22 @@ def copy_checkout(target: Path) -> Path:
     return target
 
 
+def previous_checkout(target: Path) -> Path:
+    """What was deployed before the newest change of what is deployed: the last commit, or the one before its change.
+
+    Raises CommandFailed in a clone without that history.
+    """
+    git = ("git", "-C", str(CHECKOUT))
+    commit = "HEAD"
+    if not run(*git, "status", "--porcelain", "--", *DEPLOYED):
+        commit = run(*git, "rev-list", "-1", "HEAD", "--", *DEPLOYED).strip() + "^"
+    archive = target.with_suffix(".tar")
+    target.mkdir(parents=True)
+    run(*git, "archive", f"--output={archive}", commit)
+    run("tar", "--extract", f"--file={archive}", f"--directory={target}")
+    return target
+
+
 def write_inventory(folder: Path, groups: Mapping[str, Sequence[Host]], variables: Mapping[str, object]) -> Path:
     """An inventory of these hosts; ``variables`` belong to all of them."""
     hosts = {host.name: host.inventory_variables() for members in groups.values() for host in members}
@@ -63,6 +86,27 @@ def write_inventory(folder: Path, groups: Mapping[str, Sequence[Host]], variable
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "hosts.yml").write_text(json.dumps(inventory, indent=1))
     return folder
+
+
+def cut_off(checkout: Path, inventory: Path, tasks: int) -> str:
+    """Kill site.yml, without any warning, in the task of this number; what it had printed."""
+    environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [str(PLAYBOOK), "-i", str(inventory), "site.yml"],
+        cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    printed: list[str] = []
+    for line in process.stdout or ():
+        printed.append(line)
+        if sum(text.startswith("TASK [") for text in printed) >= tasks:
+            break
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(30)
+    if process.stdout is not None:
+        process.stdout.close()
+    return "".join(printed)
 
 
 def play(checkout: Path, inventory: Path, playbook: str, *options: str, timeout_seconds: float = 1200) -> Outcome:
