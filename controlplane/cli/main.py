@@ -18,6 +18,7 @@ COMMANDS = {
     "check": ("controlplane.cli.commands.check:check", "Run and list health checks."),
     "alerts": ("controlplane.cli.commands.alerts:alerts", "List, show and test alerts."),
     "backup": ("controlplane.cli.commands.backup:backup", "Make, list and prove recovery sets."),
+    "silence": ("controlplane.cli.commands.silence:silence", "Mute alerts in Alertmanager for a time."),
     "slo": ("controlplane.cli.commands.slo:slo", "Show where the objectives stand; generate their alert rules."),
     "maintenance": (
         "controlplane.cli.commands.maintenance:maintenance",

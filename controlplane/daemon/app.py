@@ -9,6 +9,7 @@ from controlplane.daemon.metrics import REGISTRY, build_registry
 from controlplane.daemon.middleware import Gate
 from controlplane.daemon.pages import PAGES, Pages
 from controlplane.daemon.routes import (
+    acknowledge,
     alerts,
     anomalies,
     backups,
@@ -31,6 +32,7 @@ ROUTES: Sequence[Route] = [
     *health.ROUTES,
     *status.ROUTES,
     *alerts.ROUTES,
+    *acknowledge.ROUTES,
     *anomalies.ROUTES,
     *deliveries.ROUTES,
     *jobs.ROUTES,

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from controlplane.domain.check import CheckResult
 from controlplane.domain.slo.kept_report import KeptReport
+from controlplane.services.acknowledge import Acknowledgement
 from controlplane.services.actions import ActionLedger
 from controlplane.services.alerts import CurrentAlerts
 from controlplane.services.anomaly.live import LiveAnomalies
@@ -102,6 +103,7 @@ class Daemon:
     database: DatabaseHealth
     jobs: JobService
     notifications: Notifications
+    acknowledgement: Acknowledgement
     checks: Checks
     check_history: CheckHistory
     maintenance: MaintenanceService

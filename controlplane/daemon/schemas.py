@@ -34,6 +34,7 @@ _ALERT = {
     "receiver": TEXT,
     "group_key": TEXT,
     "acknowledged_by": {"type": ["string", "null"]},
+    "acknowledged_until": NULLABLE_TIME,
     "end_reason": {"type": ["string", "null"], "enum": ["notified", "superseded", "stale", None]},
 }
 
@@ -117,6 +118,8 @@ SCHEMAS: Mapping[str, Schema] = {
             "state_since": TIME,
         }
     ),
+    "AckRequest": _object({"author": TEXT}, {"note": TEXT, "duration_seconds": {"type": "number"}}),
+    "UnackRequest": _object({"author": TEXT}),
     "Delivery": _object(
         {
             "id": {"type": "integer"},

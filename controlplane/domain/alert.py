@@ -54,6 +54,7 @@ class Alert:
     group_key: str = ""
     acknowledged_by: str | None = None
     end_reason: EndReason | None = None
+    acknowledged_until: datetime | None = None
 
 
 @dataclass(frozen=True)

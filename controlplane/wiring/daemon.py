@@ -16,6 +16,7 @@ from controlplane.adapters.alert_files import left_over_alerts
 from controlplane.adapters.alert_log import FileAlertLog, RejectedFolder, read_tail
 from controlplane.adapters.instance_lock import only_instance
 from controlplane.adapters.journal import SegmentJournal
+from controlplane.adapters.store.acks import PostgresAcks
 from controlplane.adapters.store.actions import PostgresActionLedger
 from controlplane.adapters.store.alerts import PostgresAlertStore
 from controlplane.adapters.store.anomalies import PostgresAnomalyStore
@@ -35,6 +36,7 @@ from controlplane.daemon.server import serve
 from controlplane.domain.alert import AlertFilter
 from controlplane.domain.job import Schedule
 from controlplane.errors import CmctlError
+from controlplane.services.acknowledge import Acknowledgement
 from controlplane.services.alerts import MAX_ALERTS_IN_MEMORY, CurrentAlerts
 from controlplane.services.backup.watch import BackupWatch
 from controlplane.services.checks import CheckEngine
@@ -148,6 +150,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         database=database,
         jobs=jobs,
         notifications=notifications,
+        acknowledgement=Acknowledgement(PostgresAcks(database), lambda: datetime.now(UTC)),
         checks=engine,
         check_history=check_store,
         maintenance=maintenance.service,

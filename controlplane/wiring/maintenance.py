@@ -16,7 +16,7 @@ from controlplane.domain.slo.objective import Objective
 from controlplane.errors import CmctlError, DependencyUnreachable, UsageProblem
 from controlplane.services.maintenance import MaintenanceService, as_record
 from controlplane.services.maintenance_request import AddRequest, EndRequest, parse
-from controlplane.services.silences import SilenceKeeper
+from controlplane.services.silences import SilenceKeeper, Silencer
 from controlplane.wiring.alerts import daemon_api
 from controlplane.wiring.objectives import objectives_of
 
@@ -38,15 +38,20 @@ class MaintenanceParts:
     silences: SilenceKeeper
 
 
+def build_silencer(settings: Settings) -> Silencer:
+    """Alertmanager's silences."""
+    from controlplane.adapters.alertmanager_silences import AlertmanagerSilences
+
+    return AlertmanagerSilences(local_url(settings, "alertmanager"), ALERTMANAGER_SECONDS)
+
+
 def build_maintenance(settings: Settings, database: "Database") -> MaintenanceParts:
     """The services over a database."""
-    from controlplane.adapters.alertmanager_silences import AlertmanagerSilences
     from controlplane.adapters.store.maintenance import PostgresMaintenanceStore
 
     store = PostgresMaintenanceStore(database)
-    silencer = AlertmanagerSilences(local_url(settings, "alertmanager"), ALERTMANAGER_SECONDS)
     return MaintenanceParts(
-        MaintenanceService(store, _now, _objectives(settings)), SilenceKeeper(store, silencer, _now)
+        MaintenanceService(store, _now, _objectives(settings)), SilenceKeeper(store, build_silencer(settings), _now)
     )
 
 

@@ -166,7 +166,8 @@ ON CONFLICT DO NOTHING
 
 -- name: list_alerts
 SELECT fingerprint, name, state, severity, priority, starts_at, ends_at, received_at, labels, annotations,
-    generator_url, receiver, group_key, acknowledged_by, end_reason
+    generator_url, receiver, group_key, CASE WHEN acknowledged_until > now() THEN acknowledged_by END AS acknowledged_by,
+    end_reason, CASE WHEN acknowledged_until > now() THEN acknowledged_until END AS acknowledged_until
 FROM alerts
 WHERE (%(state)s::text IS NULL OR state = %(state)s)
     AND (%(severity)s::text IS NULL OR severity = %(severity)s)

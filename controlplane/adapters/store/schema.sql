@@ -32,6 +32,7 @@ CREATE TABLE alerts (
     notified_end timestamptz,
     stale_seen_at timestamptz,
     stale_end timestamptz,
+    acknowledged_until timestamptz,
     UNIQUE (fingerprint, starts_at),
     CHECK ((state = 'resolved') = (ends_at IS NOT NULL))
 );
@@ -274,3 +275,14 @@ CREATE TABLE slo_report_files (
     content bytea NOT NULL,
     PRIMARY KEY (report_id, name)
 );
+-- Who took an alert on, and until when. The alert itself holds the latest; the table all of them.
+CREATE TABLE alert_acks (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    alert_id bigint NOT NULL REFERENCES alerts ON DELETE CASCADE,
+    author text NOT NULL,
+    note text NOT NULL,
+    at timestamptz NOT NULL,
+    until timestamptz NOT NULL,
+    withdrawn_at timestamptz
+);
+CREATE INDEX alert_acks_by_alert ON alert_acks (alert_id, at);

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from controlplane.cli.commands.acknowledge import ack, unack
 from controlplane.cli.commands.deliveries import deliveries, redeliver
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import colour, emit, format_table, output_option, plain
@@ -26,6 +27,8 @@ def alerts() -> None:
     """List, show and test alerts."""
 
 
+alerts.add_command(ack)
+alerts.add_command(unack)
 alerts.add_command(deliveries)
 alerts.add_command(redeliver)
 
@@ -189,6 +192,7 @@ def _alert_page(alert: "Alert", found: "AlertAnswer") -> str:
         ["ends", f"{_time(alert.ends_at)}{_END_NOTES.get(alert.end_reason or '', '')}"],
         ["last notification", _time(alert.received_at)],
         ["acknowledged by", alert.acknowledged_by or "-"],
+        ["acknowledged until", _time(alert.acknowledged_until)],
         *[[f"label {name}", value] for name, value in sorted(alert.labels.items())],
         *[[name, " ".join(value.split())] for name, value in sorted(alert.annotations.items())],
     ]

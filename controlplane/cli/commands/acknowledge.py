@@ -1,0 +1,55 @@
+"""``cmctl alerts ack`` and ``unack``."""
+
+from typing import Any
+
+import click
+
+from controlplane.cli.invocation import Invocation
+from controlplane.cli.output import emit, output_option
+
+AUTHOR = click.option("--author", required=True, envvar="CMCTL_AUTHOR", show_envvar=True, help="Who you are.")
+
+
+@click.command()
+@click.argument("fingerprint")
+@AUTHOR
+@click.option("--for", "duration", default="4h", show_default=True, show_envvar=True, help="How long it is yours.")
+@click.option("--note", default="", show_envvar=True, help="What you found, or what you do.")
+@output_option
+@click.pass_obj
+def ack(invocation: Invocation, fingerprint: str, author: str, duration: str, note: str, output: str) -> None:
+    """Take the firing alert FINGERPRINT on, for a time.
+
+    When the time is over and it still fires, it is nobody's again.
+    """
+    from controlplane.domain.duration import parse_duration
+
+    try:
+        seconds = parse_duration(duration)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--for") from error
+    request = {"author": author, "note": note, "duration_seconds": seconds}
+    alert = _post(invocation, fingerprint, "ack", request)
+    emit(alert, output, lambda: f"{alert['name']} is {author}'s until {alert['acknowledged_until'][:19]}Z")
+
+
+@click.command()
+@click.argument("fingerprint")
+@AUTHOR
+@output_option
+@click.pass_obj
+def unack(invocation: Invocation, fingerprint: str, author: str, output: str) -> None:
+    """Give the firing alert FINGERPRINT back before its time is over."""
+    alert = _post(invocation, fingerprint, "unack", {"author": author})
+    emit(alert, output, lambda: f"{alert['name']} is nobody's")
+
+
+def _post(invocation: Invocation, fingerprint: str, verb: str, request: dict[str, Any]) -> Any:
+    import asyncio
+    from urllib.parse import quote
+
+    from controlplane.cli.settings import load_settings
+    from controlplane.wiring.alerts import daemon_api
+
+    path = f"/api/v1/alerts/{quote(fingerprint, safe='')}/{verb}"
+    return asyncio.run(daemon_api(load_settings(invocation)).post(path, request))
