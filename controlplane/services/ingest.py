@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,13 +70,16 @@ class AlertIngest:
         rejected: RejectedBodies,
         clock: Clock,
         max_value_bytes: int,
+        on_change: Callable[[list[Alert]], None] = lambda alerts: None,
     ) -> None:
+        """``on_change`` is called with durable alerts that are news."""
         self._journal = journal
         self._current = current
         self._alert_log = alert_log
         self._rejected = rejected
         self._clock = clock
         self._max_value_bytes = max_value_bytes
+        self._on_change = on_change
         self.counters = IngestCounters()
 
     async def end_stale(self, alerts: Sequence[Alert]) -> None:
@@ -124,6 +127,7 @@ class AlertIngest:
         news += [encode_alert(alert) + b"\n" for alert in applied.superseded]
         if news:
             self._alert_log.append(b"".join(news))
+            self._on_change([alerts[index] for index in applied.changed])
         counters = self.counters
         counters.repeated += len(alerts) - len(applied.changed)
         counters.superseded += len(applied.superseded)

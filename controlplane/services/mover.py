@@ -32,9 +32,9 @@ class Mover:
         journal: AlertJournal,
         store: AlertStore,
         rejected: RejectedBodies,
-        on_moved: Callable[[], None] = lambda: None,
+        on_moved: Callable[[bool], None] = lambda is_all: None,
     ) -> None:
-        """``on_moved`` is called whenever records have arrived in the store."""
+        """``on_moved`` is called whenever records have arrived in the store, with whether these were the last."""
         self._journal = journal
         self._store = store
         self._rejected = rejected
@@ -157,8 +157,8 @@ class Mover:
             self._position = batch.end
             self._moved.notify_all()
         self.moved_records += len(batch.records)
-        self._on_moved()
         if self.last_error is not None:
             logger.info("Alerts are being moved to the store again", extra={"action": "move_journal"})
             self.last_error = None
         await self._journal.discard_before(batch.end, len(batch.records))
+        self._on_moved(self._journal.pending_records == 0)

@@ -113,7 +113,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     alert_store = PostgresAlertStore(database, notes_events=wants_notifications(settings))
     check_store, outbox = PostgresCheckStore(database), PostgresOutbox(database)
     templates, docs = resource_dir("templates"), resource_dir("docs")
-    notifications = build_notifications(settings, database, alert_store, templates, docs)
+    notifications = build_notifications(settings, layout, database, alert_store, templates, docs)
     ledger = PostgresJobLedger(database)
     rejected, alert_log = RejectedFolder(layout.rejected), FileAlertLog(layout.alert_log)
     current, mover = CurrentAlerts(), Mover(journal, alert_store, rejected, notifications.alerts_moved)
@@ -126,7 +126,9 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         timedelta(days=settings.webhook.alerts_retention_days),
         timedelta(days=settings.checks.history_days),
     )
-    ingest = AlertIngest(journal, current, alert_log, rejected, clock, settings.webhook.max_annotation_bytes)
+    ingest = AlertIngest(
+        journal, current, alert_log, rejected, clock, settings.webhook.max_annotation_bytes, notifications.alerts_heard
+    )
     timetable = SchedulerTimetable()
     reconciliation = build_reconciliation(settings, current, ingest)
     maintenance = build_maintenance(settings, database)
@@ -295,6 +297,7 @@ def _recall(parts: Parts, layout: DataLayout) -> None:
     known = {(alert.fingerprint, alert.starts_at, alert.state) for alert in logged}
     for alert, line in left_over_alerts(layout.journal):
         ended = parts.daemon.current.apply([alert]).superseded
+        parts.daemon.notifications.alerts_heard([alert])
         parts.clock.not_before(alert.received_at)
         for told, text in [(alert, line), *[(older, encode_alert(older)) for older in ended]]:
             if (told.fingerprint, told.starts_at, told.state) not in known:

@@ -9,6 +9,7 @@ from typing import Any
 
 from controlplane.adapters.alert_hops import ThroughAlertmanager
 from controlplane.adapters.first_looks import RunbookFirstLooks
+from controlplane.adapters.notifiers.direct_record import DirectRecordFile
 from controlplane.adapters.notifiers.process import SenderChannel, SenderProcess
 from controlplane.adapters.secret_reference import resolve
 from controlplane.adapters.store.alerts import PostgresAlertStore
@@ -16,11 +17,13 @@ from controlplane.adapters.store.database import Database
 from controlplane.adapters.store.outbox import PostgresOutbox
 from controlplane.config import notifications as config
 from controlplane.config.default_checks import local_url
+from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
 from controlplane.domain.job import Schedule
 from controlplane.domain.notification.plan import Policy
 from controlplane.domain.notification.routing import Route, TimeWindow
 from controlplane.services.jobs import Task
+from controlplane.services.notify.bypass import Bypass
 from controlplane.services.notify.canary import CANARY_RECEIVER, CanaryWatch
 from controlplane.services.notify.dispatcher import Dispatcher
 from controlplane.services.notify.messages import Messages, Reader
@@ -41,7 +44,7 @@ def wants_notifications(settings: Settings) -> bool:
 
 
 def build_notifications(
-    settings: Settings, database: Database, store: PostgresAlertStore, templates: Path, docs: Path
+    settings: Settings, layout: DataLayout, database: Database, store: PostgresAlertStore, templates: Path, docs: Path
 ) -> Notifications:
     """Join the parts. Call inside the event loop; nothing is started yet."""
     section, outbox, sender = settings.notifications, PostgresOutbox(database), SenderProcess()
@@ -50,10 +53,11 @@ def build_notifications(
     canary = CanaryWatch(start, store, section.canary.interval_seconds)
     readers = {one.name: Reader(one.language, one.max_bytes, one.per_minute) for one in section.receivers}
     messages = Messages(_Templates(templates), RunbookFirstLooks(docs), readers, public_url(settings))
+    channels = {one.name: SenderChannel(sender, one.url, resolve, one.timeout_seconds) for one in section.receivers}
     dispatchers = [
         Dispatcher(
             one.name,
-            SenderChannel(sender, one.url, resolve, one.timeout_seconds),
+            channels[one.name],
             outbox,
             messages.digest,
             one.per_minute,
@@ -66,8 +70,12 @@ def build_notifications(
         dispatchers.append(
             Dispatcher(CANARY_RECEIVER, channel, outbox, messages.digest, SWITCH_PER_MINUTE, SWITCH_ATTEMPTS)
         )
-    planner = Planner(outbox, messages, policy(settings), canary) if wants_notifications(settings) else None
-    return Notifications(outbox, planner, dispatchers, canary, sender, database)
+    if not wants_notifications(settings):
+        return Notifications(outbox, None, None, dispatchers, canary, sender, database)
+    record = DirectRecordFile(layout.run / "told-while-away.jsonl")
+    bypass = Bypass(database, record, messages, policy(settings), channels)
+    planner = Planner(outbox, messages, policy(settings), canary, bypass)
+    return Notifications(outbox, planner, bypass, dispatchers, canary, sender, database)
 
 
 def notification_tasks(settings: Settings, notifications: Notifications, outbox: PostgresOutbox) -> dict[str, Task]:

@@ -36,9 +36,12 @@ def daemon(
         yield process
 
 
+BEGIN = datetime.now(UTC)
+
+
 def fire(daemon: DaemonProcess, name: str, minutes_ago: int = 1) -> str:
-    """Post a firing alert; returns its fingerprint."""
-    start = (datetime.now(UTC) - timedelta(minutes=minutes_ago)).isoformat(timespec="seconds")
+    """Post a firing alert, the same one each time; returns its fingerprint."""
+    start = (BEGIN - timedelta(minutes=minutes_ago)).isoformat(timespec="seconds")
     assert daemon.post({"alerts": [{"labels": {"alertname": name}, "startsAt": start}]})[0] == 200
     return str(listed(daemon, name)[0]["fingerprint"])
 

@@ -284,6 +284,30 @@ def test_alerts_that_come_together_share_a_message(
         assert daemon.metric('cmctl_deliveries_handover_seconds_sum{receiver="people"}') > 0
 
 
+def test_the_alert_about_postgresql_is_told_although_the_outbox_is_in_postgresql(
+    own_postgresql: PostgresqlCluster, tmp_path: Path, http: HttpReceiver
+) -> None:
+    daemon = Told(tmp_path, own_postgresql, http).daemon
+    down = alert("ClaudeMemoryPostgresDown")
+    with daemon.running():
+        daemon.wait_for_database()
+        own_postgresql.kill()
+        post(daemon, down)
+        post(daemon, alert("NotUrgent", labels={"severity": "warning"}))
+        wait_for(lambda: http.requests)
+        assert http.titles() == ["[P0] FIRING: ClaudeMemoryPostgresDown"]
+        wait_for(lambda: b'"is_delivered":true' in (tmp_path / "run" / "told-while-away.jsonl").read_bytes())
+        daemon.kill()
+        daemon.start()
+        own_postgresql.start()
+        wait_for(lambda: len(deliveries(daemon, "&status=delivered")) == 2)
+        assert http.titles()[1:] == ["[P2] FIRING: NotUrgent"], "the urgent one was told once"
+        assert "told directly while PostgreSQL was away" in {item["receipt"][:39] for item in deliveries(daemon)}
+        assert not (tmp_path / "run" / "told-while-away.jsonl").exists()
+        post(daemon, {**down, "status": "resolved", "endsAt": datetime.now(UTC).isoformat()})
+        wait_for(lambda: "[P0] RESOLVED: ClaudeMemoryPostgresDown" in http.titles())
+
+
 def test_the_canary_calls_the_switch_only_when_it_comes_the_whole_way(
     postgresql_cluster: PostgresqlCluster, tmp_path: Path, http: HttpReceiver
 ) -> None:

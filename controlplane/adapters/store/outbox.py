@@ -62,6 +62,16 @@ class PostgresOutbox:
         await rows.execute(query("newest_episodes"), {"fingerprints": list(heard)})
         return [Change(alert, heard[alert.fingerprint], count[alert.fingerprint]) for alert in await rows.fetchall()]
 
+    async def import_told(
+        self, deliveries: Sequence[tuple[NewDelivery, datetime, str]], knows: Sequence[Knowledge]
+    ) -> None:
+        """Record messages that arrived beside the outbox, and what their receivers know, in one transaction."""
+        async with self._database.transaction(OUTBOX_SECONDS) as connection:
+            await _write_knowledge(connection, knows)
+            for delivery, at, receipt in deliveries:
+                number = await _add(connection, delivery)
+                await connection.execute(query("import_delivery"), {"id": number, "at": at, "receipt": receipt})
+
     async def next_due(self) -> datetime | None:
         """When the next held change is looked at again."""
         async with self._database.connection(READ_SECONDS) as connection:

@@ -38,6 +38,11 @@ VALUES (%(receiver)s, %(kind)s, 'pending', %(title)s, %(body)s, %(line)s, %(prio
     %(fingerprints)s, %(heard_at)s)
 RETURNING id
 
+-- name: import_delivery
+UPDATE deliveries SET status = 'delivered', attempts = 1, started_at = %(at)s, finished_at = %(at)s,
+    receipt = %(receipt)s
+WHERE id = %(id)s
+
 -- name: interrupted_deliveries
 UPDATE deliveries SET status = 'pending', is_possible_repeat = true, last_error = %(error)s WHERE status = 'sending'
 

@@ -46,8 +46,12 @@ class Messages:
 
     def of_bundle(self, bundle: Bundle) -> NewDelivery:
         """The message that tells changes of alerts, most urgent first."""
-        changes = sorted(bundle.changes, key=lambda change: (change.alert.priority, change.alert.fingerprint))
-        reader = self._readers[bundle.receiver]
+        return self.of_changes(bundle.receiver, bundle.changes)
+
+    def of_changes(self, receiver: str, unsorted: Sequence[Change]) -> NewDelivery:
+        """The message that tells changes to a receiver."""
+        changes = sorted(unsorted, key=lambda change: (change.alert.priority, change.alert.fingerprint))
+        reader = self._readers[receiver]
         shown = [self._alert_values(change) for change in changes[:MAX_ALERTS_IN_MESSAGE]]
         values: dict[str, Any] = {"language": reader.language, "alerts": shown, "count": len(changes)}
         line = _line(changes)
@@ -57,7 +61,7 @@ class Messages:
             logger.exception("A message could not be written", extra={"action": "write_message"})
             title, body = line, f"{line}\ncmctl alerts show {values['alerts'][0]['fingerprint']}"
         return NewDelivery(
-            receiver=bundle.receiver,
+            receiver=receiver,
             kind="alert",
             title=title,
             body=body,

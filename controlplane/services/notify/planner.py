@@ -9,8 +9,9 @@ from functools import partial
 
 from controlplane.domain.notification.cooldown import Told
 from controlplane.domain.notification.delivery import Change
-from controlplane.domain.notification.plan import Policy, TellKey, plan
+from controlplane.domain.notification.plan import Knowledge, Policy, TellKey, plan
 from controlplane.errors import CmctlError
+from controlplane.services.notify.bypass import Bypass
 from controlplane.services.notify.canary import CanaryWatch
 from controlplane.services.notify.messages import Messages
 from controlplane.services.notify.ports import Outbox, Written
@@ -19,6 +20,7 @@ from controlplane.services.ports import Clock
 logger = logging.getLogger(__name__)
 
 BATCH = 1000
+DIRECT = "told directly while PostgreSQL was away"
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 5.0
 
@@ -32,12 +34,14 @@ class Planner:
         messages: Messages,
         policy: Policy,
         canary: CanaryWatch,
+        bypass: Bypass,
         now: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._outbox = outbox
         self._messages = messages
         self._policy = policy
         self._canary = canary
+        self._bypass = bypass
         self._now = now
         self._wake = asyncio.Event()
         self.last_error: str | None = None
@@ -71,6 +75,7 @@ class Planner:
 
     async def _plan_all(self) -> float:
         """Plan until nothing is left; returns seconds until something is due."""
+        await self._import_told()
         while True:
             now = self._now()
             result = await self._outbox.plan(BATCH, now, partial(self._decide, now))
@@ -82,6 +87,22 @@ class Planner:
         if due_at is None:
             return LOOK_SECONDS
         return min(LOOK_SECONDS, max(0.05, (due_at - self._now()).total_seconds()))
+
+    async def _import_told(self) -> None:
+        """Take over what was told beside the outbox, before anything is planned from the same alerts."""
+        told = await self._bypass.told()
+        if not told:
+            return
+        knows = {
+            (entry.delivery.receiver, fingerprint): Knowledge(
+                entry.delivery.receiver, fingerprint, Told("firing", start, entry.at), None
+            )
+            for entry in told
+            for fingerprint, start in entry.alerts
+        }
+        receipts = [(entry.delivery, entry.at, f"{DIRECT}: {entry.detail}") for entry in told]
+        await self._outbox.import_told(receipts, list(knows.values()))
+        self._bypass.forget_told()
 
     def _decide(self, now: datetime, changes: Sequence[Change], told: Mapping[TellKey, Told]) -> Written:
         canaries = [change.alert for change in changes if self._canary.is_canary(change.alert)]

@@ -55,6 +55,12 @@ class Outbox(Protocol):
         """
         ...
 
+    async def import_told(
+        self, deliveries: Sequence[tuple[NewDelivery, datetime, str]], knows: Sequence[Knowledge]
+    ) -> None:
+        """Record messages that arrived beside the outbox, and what their receivers know, in one transaction."""
+        ...
+
     async def next_due(self) -> datetime | None:
         """When the next held change is looked at again."""
         ...

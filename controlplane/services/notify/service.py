@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
+from controlplane.domain.alert import Alert
 from controlplane.domain.notification.delivery import Delivery
 from controlplane.errors import CmctlError, UsageProblem
+from controlplane.services.notify.bypass import Bypass
 from controlplane.services.notify.canary import CanaryWatch
 from controlplane.services.notify.dispatcher import Dispatcher
 from controlplane.services.notify.planner import Planner
@@ -46,6 +48,7 @@ class Notifications:
         self,
         outbox: Outbox,
         planner: Planner | None,
+        bypass: Bypass | None,
         dispatchers: Sequence[Dispatcher],
         canary: CanaryWatch,
         sender: Sender,
@@ -53,6 +56,7 @@ class Notifications:
     ) -> None:
         self._outbox = outbox
         self._planner = planner
+        self.bypass = bypass
         if planner is not None:
             planner.on_new = self.something_to_send
         self.dispatchers: Mapping[str, Dispatcher] = {one.receiver: one for one in dispatchers}
@@ -61,8 +65,15 @@ class Notifications:
         self._store = store
         self.counts: Mapping[tuple[str, str], int] = {}
 
-    def alerts_moved(self) -> None:
-        """The store has new alerts."""
+    def alerts_heard(self, alerts: Sequence[Alert]) -> None:
+        """These changes of alerts are durable; the store will have them soon."""
+        if self.bypass is not None:
+            self.bypass.heard(alerts)
+
+    def alerts_moved(self, is_all: bool) -> None:
+        """The store has new alerts; all of them, or a part."""
+        if self.bypass is not None and is_all:
+            self.bypass.all_moved()
         if self._planner is not None:
             self._planner.wake()
 
@@ -76,6 +87,8 @@ class Notifications:
     async def running(self) -> AsyncIterator[None]:
         """Plan and send for the length of a block."""
         tasks = [asyncio.create_task(self._run(), name="notifications")] if self._planner is not None else []
+        if self.bypass is not None:
+            tasks.append(asyncio.create_task(self.bypass.run(), name="bypass"))
         try:
             yield
         finally:
