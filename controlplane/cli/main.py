@@ -19,6 +19,7 @@ COMMANDS = {
     "alerts": ("controlplane.cli.commands.alerts:alerts", "List, show and test alerts."),
     "backup": ("controlplane.cli.commands.backup:backup", "Make, list and prove recovery sets."),
     "silence": ("controlplane.cli.commands.silence:silence", "Mute alerts in Alertmanager for a time."),
+    "oncall": ("controlplane.cli.commands.oncall:oncall", "Show who is on call; check the escalations."),
     "slo": ("controlplane.cli.commands.slo:slo", "Show where the objectives stand; generate their alert rules."),
     "maintenance": (
         "controlplane.cli.commands.maintenance:maintenance",

@@ -1,6 +1,7 @@
 """The section ``notifications`` of ``cmctl.yml``: who is told of alerts, and how."""
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,6 +19,15 @@ RESERVED_RECEIVERS = frozenset({"dead_mans_switch"})
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def existing_time_zone(name: str) -> str:
+    """The name of a time zone. Raises ValueError when there is none such."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"there is no time zone {name!r}; name one such as Asia/Shanghai") from error
+    return name
 
 
 class SecretReference(_Section):
@@ -64,14 +74,7 @@ class TimeWindow(_Section):
     end: Clock = Field("00:00", description="HH:MM, excluded; not later than `start` means on the next day.")
     outside: bool = Field(False, description="Turn it round: all the time that is not in this window.")
 
-    @field_validator("time_zone")
-    @classmethod
-    def _exists(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"there is no time zone {name!r}; name one such as Asia/Shanghai") from error
-        return name
+    _zone_exists = field_validator("time_zone")(existing_time_zone)
 
 
 class Route(_Section):
@@ -110,6 +113,46 @@ class Cooldown(_Section):
     info: float = Field(3600, ge=0, description="Severity info, and severities that are none of these.")
 
 
+class Schedule(_Section):
+    """People who take turns to be on call."""
+
+    name: Name = Field(description="Unique name, also among the receivers.")
+    people: list[str] = Field(min_length=1, description="Names of receivers, in the order of their turns.")
+    starts_at: datetime = Field(description="When the first turn begins, on the clocks of `time_zone`; no zone here.")
+    days: float = Field(7, gt=0, le=366, description="Length of a turn.")
+    time_zone: str = Field("UTC", description="IANA name, for example Asia/Shanghai.")
+
+    _zone_exists = field_validator("time_zone")(existing_time_zone)
+
+    @field_validator("starts_at")
+    @classmethod
+    def _has_no_zone(cls, moment: datetime) -> datetime:
+        if moment.tzinfo is not None:
+            raise ValueError("must have no zone: it is on the clocks of time_zone")
+        return moment
+
+
+class Chain(_Section):
+    """Who is told when nobody takes an alert on."""
+
+    name: Name = Field(description="Unique name.")
+    priorities: list[Literal["P0", "P1", "P2", "P3"]] = Field(
+        min_length=1, description="For alerts of these priorities; the first chain that has one counts."
+    )
+    steps: list[list[str]] = Field(
+        min_length=1, description="Names of schedules and receivers, a list for each step after one more response time."
+    )
+
+
+class ResponseTimes(_Section):
+    """Seconds in which somebody has to take an alert on, by priority; then it goes a step further."""
+
+    P0: Seconds = Field(900, description="Priority P0: 15 minutes.")
+    P1: Seconds = Field(3600, description="Priority P1: 1 hour.")
+    P2: Seconds = Field(14400, description="Priority P2: 4 hours.")
+    P3: Seconds = Field(86400, description="Priority P3: 24 hours.")
+
+
 class Canary(_Section):
     """A harmless alert that travels the whole way, and a switch outside that is called only while it arrives."""
 
@@ -135,6 +178,9 @@ class Notifications(_Section):
     )
     max_attempts: int = Field(10, ge=1, le=100, description="Failed attempts after which a delivery is a dead letter.")
     history_days: int = Field(90, ge=1, description="How long deliveries are kept.")
+    schedules: list[Schedule] = Field(default_factory=list, description="Who is on call.")
+    escalation: list[Chain] = Field(default_factory=list, description="Without any, nothing is escalated.")
+    response_seconds: ResponseTimes = ResponseTimes()
     canary: Canary = Canary()
 
     @model_validator(mode="after")
@@ -147,6 +193,20 @@ class Notifications(_Section):
             for name in route.receivers:
                 if name not in names:
                     raise ValueError(f"routes: {route.name!r} names the receiver {name!r}, which is not configured")
+        self._check_on_call(frozenset(names))
         if reserved := RESERVED_RECEIVERS & set(names):
             raise ValueError(f"receivers: the name {min(reserved)!r} is reserved")
         return self
+
+    def _check_on_call(self, receivers: frozenset[str]) -> None:
+        schedules = [schedule.name for schedule in self.schedules]
+        if twice := sorted({name for name in schedules if schedules.count(name) > 1 or name in receivers}):
+            raise ValueError(f"schedules: the name {twice[0]!r} is taken")
+        for schedule in self.schedules:
+            for person in schedule.people:
+                if person not in receivers:
+                    raise ValueError(f"schedules: {schedule.name!r} names {person!r}, which is no receiver")
+        for chain in self.escalation:
+            for name in (name for step in chain.steps for name in step):
+                if name not in receivers and name not in schedules:
+                    raise ValueError(f"escalation: {chain.name!r} names {name!r}, neither a schedule nor a receiver")

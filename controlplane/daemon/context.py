@@ -21,6 +21,7 @@ from controlplane.services.ingest import AlertIngest
 from controlplane.services.jobs import JobService
 from controlplane.services.maintenance import MaintenanceService
 from controlplane.services.mover import Mover
+from controlplane.services.notify.escalation import Escalation
 from controlplane.services.notify.service import Notifications
 from controlplane.services.ports import AlertStore
 from controlplane.services.silences import SilenceKeeper
@@ -104,6 +105,7 @@ class Daemon:
     jobs: JobService
     notifications: Notifications
     acknowledgement: Acknowledgement
+    escalation: Escalation
     checks: Checks
     check_history: CheckHistory
     maintenance: MaintenanceService

@@ -118,6 +118,32 @@ SCHEMAS: Mapping[str, Schema] = {
             "state_since": TIME,
         }
     ),
+    "OnCall": _object({"schedule": TEXT, "person": TEXT, "until": TIME, "stands_in_for": {"type": ["string", "null"]}}),
+    "OverrideRequest": _object(
+        {"schedule": TEXT, "person": TEXT, "author": TEXT, "duration_seconds": {"type": "number"}},
+        {"starts_at": NULLABLE_TIME},
+    ),
+    "Override": _object(
+        {
+            "id": {"type": "integer"},
+            "schedule": TEXT,
+            "person": TEXT,
+            "author": TEXT,
+            "starts_at": TIME,
+            "ends_at": TIME,
+            "entered_at": TIME,
+        }
+    ),
+    "MissedStep": _object(
+        {
+            "fingerprint": TEXT,
+            "name": TEXT,
+            "priority": TEXT,
+            "step": {"type": "integer"},
+            "due_at": TIME,
+            "made_at": NULLABLE_TIME,
+        }
+    ),
     "AckRequest": _object({"author": TEXT}, {"note": TEXT, "duration_seconds": {"type": "number"}}),
     "UnackRequest": _object({"author": TEXT}),
     "Delivery": _object(

@@ -49,7 +49,7 @@ class Acknowledgement:
         now = self._clock()
         until = now + timedelta(seconds=seconds)
         alert = await self._store.acknowledge(
-            str(clean(fingerprint)), _author(author), str(clean(note))[:MAX_NOTE_CHARACTERS], now, until
+            str(clean(fingerprint)), checked_author(author), str(clean(note))[:MAX_NOTE_CHARACTERS], now, until
         )
         if alert is None:
             raise UsageProblem(
@@ -59,7 +59,7 @@ class Acknowledgement:
 
     async def unacknowledge(self, fingerprint: str, author: str) -> Alert:
         """Give it back. Raises as ``acknowledge``, and UsageProblem when nobody had it."""
-        alert = await self._store.unacknowledge(str(clean(fingerprint)), _author(author), self._clock())
+        alert = await self._store.unacknowledge(str(clean(fingerprint)), checked_author(author), self._clock())
         if alert is None:
             raise UsageProblem(
                 f"no firing alert with fingerprint {fingerprint[:128]!r} is acknowledged", hint="cmctl alerts list"
@@ -67,7 +67,8 @@ class Acknowledgement:
         return alert
 
 
-def _author(text: str) -> str:
+def checked_author(text: str) -> str:
+    """A name of somebody. Raises PayloadProblem."""
     author = _CONTROL.sub("", str(clean(text))).strip()
     if not author or len(author) > MAX_AUTHOR_CHARACTERS:
         raise PayloadProblem("author", f"must be a name of 1 to {MAX_AUTHOR_CHARACTERS} characters")

@@ -152,6 +152,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         database=database,
         jobs=jobs,
         notifications=notifications,
+        escalation=notifications.escalation,
         acknowledgement=Acknowledgement(PostgresAcks(database), lambda: datetime.now(UTC)),
         checks=engine,
         check_history=check_store,

@@ -14,18 +14,22 @@ from controlplane.adapters.notifiers.process import SenderChannel, SenderProcess
 from controlplane.adapters.secret_reference import resolve
 from controlplane.adapters.store.alerts import PostgresAlertStore
 from controlplane.adapters.store.database import Database
+from controlplane.adapters.store.oncall import PostgresOnCall
 from controlplane.adapters.store.outbox import PostgresOutbox
 from controlplane.config import notifications as config
 from controlplane.config.default_checks import local_url
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
 from controlplane.domain.job import Schedule
+from controlplane.domain.notification.escalation import Chain
+from controlplane.domain.notification.oncall import Rotation
 from controlplane.domain.notification.plan import Policy
 from controlplane.domain.notification.routing import Route, TimeWindow
 from controlplane.services.jobs import Task
 from controlplane.services.notify.bypass import Bypass
 from controlplane.services.notify.canary import CANARY_RECEIVER, CanaryWatch
 from controlplane.services.notify.dispatcher import Dispatcher
+from controlplane.services.notify.escalation import Escalation
 from controlplane.services.notify.messages import Messages, Reader
 from controlplane.services.notify.planner import Planner
 from controlplane.services.notify.ports import MessageTemplates
@@ -70,12 +74,13 @@ def build_notifications(
         dispatchers.append(
             Dispatcher(CANARY_RECEIVER, channel, outbox, messages.digest, SWITCH_PER_MINUTE, SWITCH_ATTEMPTS)
         )
+    escalation = build_escalation(settings, PostgresOnCall(database), messages)
     if not wants_notifications(settings):
-        return Notifications(outbox, None, None, dispatchers, canary, sender, database)
+        return Notifications(outbox, None, None, escalation, dispatchers, canary, sender, database)
     record = DirectRecordFile(layout.run / "told-while-away.jsonl")
     bypass = Bypass(database, record, messages, policy(settings), channels)
     planner = Planner(outbox, messages, policy(settings), canary, bypass)
-    return Notifications(outbox, planner, bypass, dispatchers, canary, sender, database)
+    return Notifications(outbox, planner, bypass, escalation, dispatchers, canary, sender, database)
 
 
 def notification_tasks(settings: Settings, notifications: Notifications, outbox: PostgresOutbox) -> dict[str, Task]:
@@ -105,6 +110,22 @@ def notification_tasks(settings: Settings, notifications: Notifications, outbox:
             )
         )
     return {task.name: task for task in tasks}
+
+
+def build_escalation(settings: Settings, store: PostgresOnCall, messages: Messages) -> Escalation:
+    """Chains and rotations of the settings."""
+    section = settings.notifications
+    return Escalation(
+        store,
+        messages,
+        [
+            Chain(one.name, frozenset(one.priorities), tuple(tuple(step) for step in one.steps))
+            for one in section.escalation
+        ],
+        [Rotation(one.name, tuple(one.people), one.starts_at, one.days, one.time_zone) for one in section.schedules],
+        frozenset(receiver.name for receiver in section.receivers),
+        section.response_seconds.model_dump(),
+    )
 
 
 class _Templates:

@@ -336,3 +336,45 @@ def outcomes(daemon: DaemonProcess) -> set[str]:
     """How the canary's jobs ended."""
     found = daemon.get("/api/v1/jobs/history?task=canary")
     return {run["outcome"] for run in found} if isinstance(found, list) else set()
+
+
+def test_an_alert_that_nobody_takes_on_goes_up_the_chain_and_the_audit_finds_none_missing(
+    postgresql_cluster: PostgresqlCluster, tmp_path: Path, http: HttpReceiver
+) -> None:
+    people = [receiver(tmp_path, name, f"{http.apprise_url}-{name}", language="en") for name in ("ann", "bob", "boss")]
+    schedule = {"name": "primary", "people": ["ann"], "starts_at": "2025-01-06T09:00:00", "days": 7}
+    notifications = {
+        "receivers": people,
+        "routes": [{"name": "all", "receivers": []}],
+        "schedules": [schedule],
+        "escalation": [{"name": "urgent", "priorities": ["P0"], "steps": [["primary"], ["primary", "boss"]]}],
+        "response_seconds": {"P0": 2},
+    }
+    daemon = DaemonProcess(tmp_path, postgresql_cluster, {"notifications": notifications})
+    with daemon.running():
+        daemon.wait_for_database()
+        taken = alert("Taken")
+        post(daemon, taken)
+        (one,) = json.loads(daemon.cmctl("alerts", "list", "-o", "json").stdout)
+        assert daemon.cmctl("alerts", "ack", one["fingerprint"], "--author", "ann").returncode == 0
+        arguments = ["bob", "--for", "1h", "--author", "ann"]
+        assert daemon.cmctl("oncall", "override", "primary", *arguments).returncode == 0
+        (on_call,) = json.loads(daemon.cmctl("oncall", "show", "-o", "json").stdout)
+        assert (on_call["person"], on_call["stands_in_for"]) == ("bob", "ann")
+        before = len(http.requests)
+        post(daemon, alert("Nobodys"))
+        wait_for(lambda: len(http.requests) >= before + 3)
+        made = [
+            (item["receiver"], item["title"])
+            for item in reversed(deliveries(daemon))
+            if item["kind"] == "escalation" and "Nobodys" in item["title"]
+        ]
+        assert made == [
+            ("bob", "ESCALATION 升级 1/2: [P0] FIRING: Nobodys"),
+            ("bob", "ESCALATION 升级 2/2: [P0] FIRING: Nobodys"),
+            ("boss", "ESCALATION 升级 2/2: [P0] FIRING: Nobodys"),
+        ]
+        audit = daemon.cmctl("oncall", "audit")
+        assert (audit.returncode, audit.stdout) == (0, "no escalation was missed\n")
+        wrong = daemon.cmctl("oncall", "override", "primary", "nobody", "--for", "1h", "--author", "ann")
+        assert (wrong.returncode, "must be a receiver: ann, bob, boss" in wrong.stderr) == (2, True)

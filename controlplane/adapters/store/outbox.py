@@ -69,7 +69,7 @@ class PostgresOutbox:
         async with self._database.transaction(OUTBOX_SECONDS) as connection:
             await _write_knowledge(connection, knows)
             for delivery, at, receipt in deliveries:
-                number = await _add(connection, delivery)
+                number = await add_delivery(connection, delivery)
                 await connection.execute(query("import_delivery"), {"id": number, "at": at, "receipt": receipt})
 
     async def next_due(self) -> datetime | None:
@@ -104,7 +104,7 @@ class PostgresOutbox:
     async def fold(self, digest: NewDelivery, members: Sequence[int]) -> Delivery:
         """Record a digest and mark the deliveries that it tells, in one transaction."""
         async with self._database.transaction(OUTBOX_SECONDS) as connection:
-            delivery_id = await _add(connection, digest)
+            delivery_id = await add_delivery(connection, digest)
             await connection.execute(query("fold_deliveries"), {"digest": delivery_id, "members": list(members)})
             rows = connection.cursor(row_factory=class_row(Delivery))
             await rows.execute(query("read_delivery"), {"id": delivery_id})
@@ -129,7 +129,7 @@ class PostgresOutbox:
     async def record(self, delivery: NewDelivery) -> int:
         """Record one message outside of planning; returns its number."""
         async with self._database.transaction(OUTBOX_SECONDS) as connection:
-            return await _add(connection, delivery)
+            return await add_delivery(connection, delivery)
 
     # -- looking
 
@@ -164,7 +164,8 @@ class PostgresOutbox:
             await connection.execute(query(name), parameters)
 
 
-async def _add(connection: AsyncConnection[Any], delivery: NewDelivery) -> int:
+async def add_delivery(connection: AsyncConnection[Any], delivery: NewDelivery) -> int:
+    """Record a message on a connection, so that it shares the transaction of what it tells about."""
     cursor = await connection.execute(query("add_delivery"), _values(delivery))
     (row,) = await cursor.fetchall()
     return int(row[0])

@@ -13,6 +13,7 @@ from controlplane.errors import CmctlError, UsageProblem
 from controlplane.services.notify.bypass import Bypass
 from controlplane.services.notify.canary import CanaryWatch
 from controlplane.services.notify.dispatcher import Dispatcher
+from controlplane.services.notify.escalation import Escalation
 from controlplane.services.notify.planner import Planner
 from controlplane.services.notify.ports import DeliveryFilter, Outbox
 
@@ -49,6 +50,7 @@ class Notifications:
         outbox: Outbox,
         planner: Planner | None,
         bypass: Bypass | None,
+        escalation: Escalation,
         dispatchers: Sequence[Dispatcher],
         canary: CanaryWatch,
         sender: Sender,
@@ -57,6 +59,8 @@ class Notifications:
         self._outbox = outbox
         self._planner = planner
         self.bypass = bypass
+        self.escalation = escalation
+        escalation.on_new = self.something_to_send
         if planner is not None:
             planner.on_new = self.something_to_send
         self.dispatchers: Mapping[str, Dispatcher] = {one.receiver: one for one in dispatchers}
@@ -103,7 +107,7 @@ class Notifications:
         await self._take_over()
         running = [one.run() for one in self.dispatchers.values()]
         if self._planner is not None:
-            running.append(self._planner.run())
+            running += [self._planner.run(), self.escalation.run()]
         tasks = [warming, *[asyncio.create_task(work) for work in [*running, self._count()]]]
         try:
             await asyncio.gather(*tasks)

@@ -157,7 +157,7 @@ async def test_memory_and_postgresql_settle_on_the_same_state(
     database: Database, steps: list[Alert], cuts: list[int]
 ) -> None:
     async with database.connection() as connection:
-        await connection.execute("TRUNCATE alerts, alert_states, journal_positions")
+        await connection.execute("TRUNCATE alerts, alert_states, journal_positions CASCADE")
     feed, current = Feed(database), CurrentAlerts()
     bounds = sorted({0, *(min(cut, len(steps)) for cut in cuts), len(steps)})
     for start, end in itertools.pairwise(bounds):
