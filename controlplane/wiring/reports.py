@@ -8,9 +8,9 @@ from importlib.metadata import version
 
 from controlplane.adapters.prometheus_samples import PrometheusSamples
 from controlplane.adapters.report.render import ReportRenderer
+from controlplane.adapters.store.slo_days import PostgresDayStore
 from controlplane.cli.output import plain
 from controlplane.config.schema import Settings
-from controlplane.domain.maintenance import Exclusion, exclusions_of
 from controlplane.domain.slo.kept_report import DATA_FILE, FORMATS, KINDS, KeptKind, KeptReport, file_name
 from controlplane.domain.slo.objective import Objective
 from controlplane.domain.slo.report import Report
@@ -24,23 +24,28 @@ from controlplane.services.slo.report.words import LANGUAGES, Language
 from controlplane.wiring.alerts import alert_sources
 from controlplane.wiring.kept_reports import report_store
 from controlplane.wiring.objectives import objectives_of
-from controlplane.wiring.slo import read_maintenance
+from controlplane.wiring.slo import prometheus_memory, read_maintenance, slo_database, slo_exclusions
 
 
 async def make_report(settings: Settings, objectives: Sequence[Objective], period: ReportPeriod | None) -> Report:
     """The report as of now. What does not answer is unknown, and said to be."""
-    entries, error = await read_maintenance(settings)
-
-    def exclusions(objective: Objective, start: datetime, end: datetime) -> Sequence[Exclusion]:
-        return exclusions_of(entries, objective, start, end)
-
     url = settings.url("prometheus")
     origin = Origin(settings.profile, version("claude-memory-controlplane"), url)
     alerts = SourcedAlerts(alert_sources(settings, lambda _: None))
-    maintenances = Maintenances(exclusions, error.message if error else None)
-    async with PrometheusSamples(url) as source:
-        reporter = SloReporter(source, alerts, maintenances, lambda: datetime.now(UTC), origin)
-        return await reporter.report(objectives, period)
+    database = slo_database(settings)
+    try:
+        entries, error = await read_maintenance(database)
+        days = None if error else PostgresDayStore(database)
+        maintenances = Maintenances(slo_exclusions(entries), error.message if error else None)
+        async with PrometheusSamples(url) as source:
+            reporter = SloReporter(source, alerts, maintenances, _now, origin, days, prometheus_memory(settings))
+            return await reporter.report(objectives, period)
+    finally:
+        await database.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def record_json(report: Report) -> bytes:
@@ -81,7 +86,7 @@ async def _keeper(settings: Settings) -> AsyncIterator[ReportKeeper]:
         return report_files(report, policy.time_zone)
 
     async with report_store(settings) as store:
-        yield ReportKeeper(store, make, files_of, policy, lambda: datetime.now(UTC))
+        yield ReportKeeper(store, make, files_of, policy, _now)
 
 
 async def make_due_reports(settings: Settings) -> KeepResult:

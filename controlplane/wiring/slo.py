@@ -32,11 +32,11 @@ async def assess(locations: Locations, objectives: Sequence[Objective]) -> list[
     Without PostgreSQL nothing is excluded and no roll-up known, and every assessment says so.
     """
     settings = load(locations)
-    database = _database(settings)
+    database = slo_database(settings)
     try:
         entries, days, problems = await _kept(database)
         async with PrometheusSamples(settings.url("prometheus")) as source:
-            assessor = SloAssessor(source, _now, _exclusions(entries), days, _memory(settings))
+            assessor = SloAssessor(source, _now, slo_exclusions(entries), days, prometheus_memory(settings))
             found = await assessor.assess(objectives)
     finally:
         await database.close()
@@ -46,48 +46,48 @@ async def assess(locations: Locations, objectives: Sequence[Objective]) -> list[
 async def roll_up(locations: Locations, objectives: Sequence[Objective], again: bool) -> RollUpResult:
     """Store the days that are over. Raises DependencyUnreachable when Prometheus or PostgreSQL does not answer."""
     settings = load(locations)
-    database = _database(settings)
+    database = slo_database(settings)
     try:
         await database.connect()
         entries = await PostgresMaintenanceStore(database).all()
         async with PrometheusSamples(settings.url("prometheus")) as source:
-            work = RollUp(source, PostgresDayStore(database), _now, _exclusions(entries), _memory(settings))
+            work = RollUp(
+                source, PostgresDayStore(database), _now, slo_exclusions(entries), prometheus_memory(settings)
+            )
             return await work.run(objectives, again)
     finally:
         await database.close()
 
 
-async def read_maintenance(settings: Settings) -> tuple[list[Maintenance], CmctlError | None]:
-    """All maintenance; while PostgreSQL does not answer none, and why."""
-    database = _database(settings)
+async def read_maintenance(database: Database) -> tuple[list[Maintenance], CmctlError | None]:
+    """All maintenance, over a database that is connected here; while it does not answer none, and why."""
     try:
         await database.connect()
         return await PostgresMaintenanceStore(database).all(), None
     except CmctlError as error:
         return [], error
-    finally:
-        await database.close()
 
 
-def _database(settings: Settings) -> Database:
+def slo_database(settings: Settings) -> Database:
+    """The control plane's database for one command, not connected yet."""
     address = database_address(settings, DataLayout(settings.data_dir))
     return Database(address, max_connections=1, migrates=False)
 
 
 async def _kept(database: Database) -> tuple[list[Maintenance], DayStore | None, tuple[str, ...]]:
     """Maintenance and roll-ups; while PostgreSQL does not answer neither, and a sentence that says so."""
-    try:
-        await database.connect()
-        return await PostgresMaintenanceStore(database).all(), PostgresDayStore(database), ()
-    except CmctlError as error:
-        return [], None, (f"maintenance is not known, and nothing is excluded: {error.message}",)
+    entries, error = await read_maintenance(database)
+    if error is None:
+        return entries, PostgresDayStore(database), ()
+    return [], None, (f"maintenance is not known, and nothing is excluded: {error.message}",)
 
 
-def _exclusions(entries: Sequence[Maintenance]) -> Exclusions:
+def slo_exclusions(entries: Sequence[Maintenance]) -> Exclusions:
+    """What maintenance excludes, as the services ask for it."""
     return lambda objective, start, end: exclusions_of(entries, objective, start, end)
 
 
-def _memory(settings: Settings) -> timedelta:
+def prometheus_memory(settings: Settings) -> timedelta:
     """How far back Prometheus may still remember; it deletes whole blocks, and so a little late."""
     return timedelta(days=settings.prometheus.retention_days + 2)
 

@@ -1,4 +1,4 @@
-"""A 30-day report over 50 objectives from a real Prometheus, against the bare range queries it needs, in one run."""
+"""Status and report over 50 objectives and 30 days from a real Prometheus, against the bare range queries they need."""
 
 import asyncio
 import resource
@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from controlplane.adapters.prometheus_samples import PrometheusSamples
+from controlplane.adapters.report.render import ReportRenderer
 from controlplane.domain.slo.objective import (
     CounterIndicator,
     GaugeIndicator,
@@ -17,9 +18,12 @@ from controlplane.domain.slo.objective import (
     Objective,
     TimeWindow,
 )
+from controlplane.domain.slo.report import AlertHistory, Report
 from controlplane.domain.slo.selector import parse_selector
 from controlplane.services.slo.assess import SloAssessor
 from controlplane.services.slo.ports import Answer
+from controlplane.services.slo.report.compose import compose
+from controlplane.services.slo.report.make import Maintenances, Origin, SloReporter
 from tests.support.prometheus import PrometheusServer, SampleSeries
 
 DAYS = 30
@@ -82,13 +86,35 @@ class _Recorder(PrometheusSamples):
         return await super().samples(selector, start, end)
 
 
-async def _report(url: str) -> tuple[float, list[tuple[str, int, int]]]:
+async def _assess(url: str) -> tuple[float, list[tuple[str, int, int]]]:
+    """Where the objectives stand: what ``cmctl slo status`` computes."""
     async with _Recorder(url) as source:
         began = time.perf_counter()
-        await SloAssessor(source, lambda: datetime.fromtimestamp(END_MS / 1000, UTC)).assess(
-            [_objective(number) for number in range(OBJECTIVES)]
-        )
+        await SloAssessor(source, _end).assess(_objectives())
         return time.perf_counter() - began, source.asked
+
+
+async def _report(url: str) -> tuple[float, list[tuple[str, int, int]], Report]:
+    """The whole report: the period before, losses, minutes and courses besides."""
+    async with _Recorder(url) as source:
+        origin = Origin("bench", "0", url)
+        reporter = SloReporter(source, _NoAlerts(), Maintenances(lambda objective, start, end: ()), _end, origin)
+        began = time.perf_counter()
+        report = await reporter.report(_objectives())
+        return time.perf_counter() - began, source.asked, report
+
+
+class _NoAlerts:
+    async def between(self, start: datetime, end: datetime) -> AlertHistory:
+        return AlertHistory(())
+
+
+def _objectives() -> list[Objective]:
+    return [_objective(number) for number in range(OBJECTIVES)]
+
+
+def _end() -> datetime:
+    return datetime.fromtimestamp(END_MS / 1000, UTC)
 
 
 async def _bare(url: str, asked: list[tuple[str, int, int]]) -> float:
@@ -110,22 +136,49 @@ async def _bare(url: str, asked: list[tuple[str, int, int]]) -> float:
 
 
 def run() -> dict[str, Any]:
-    """Seconds of the report and of its bare queries (the best of rounds in turn), their ratio, peak memory."""
+    """Seconds of status and report beside their bare queries (best of rounds in turn), memory, seconds to render."""
     server = PrometheusServer()
     try:
         for day in range(DAYS):
             server.load(_series(day))
         server.start()
-        _, asked = asyncio.run(_report(server.url))
-        rounds = [(asyncio.run(_bare(server.url, asked)), asyncio.run(_report(server.url))[0]) for _ in range(ROUNDS)]
+        _, status_asked = asyncio.run(_assess(server.url))
+        _, report_asked, report = asyncio.run(_report(server.url))
+        status_rounds, report_rounds = [], []
+        for _ in range(ROUNDS):
+            status_rounds.append((asyncio.run(_bare(server.url, status_asked)), asyncio.run(_assess(server.url))[0]))
+            report_rounds.append((asyncio.run(_bare(server.url, report_asked)), asyncio.run(_report(server.url))[0]))
     finally:
         server.remove()
-    bare, report = (min(figures) for figures in zip(*rounds, strict=True))
+    computing_mb = _peak_mb()
     return {
         "objectives": OBJECTIVES,
-        "queries": len(asked),
-        "bare_queries_seconds": round(bare, 2),
-        "report_seconds": round(report, 2),
-        "ratio": round(report / bare, 2),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "status": _ratio(status_rounds, len(status_asked)),
+        "report": _ratio(report_rounds, len(report_asked)),
+        "peak_memory_mb": computing_mb,
+        "rendered": {**_render(report), "peak_memory_mb": _peak_mb()},
     }
+
+
+def _ratio(rounds: list[tuple[float, float]], queries: int) -> dict[str, float]:
+    bare, ours = (min(figures) for figures in zip(*rounds, strict=True))
+    return {
+        "queries": queries,
+        "bare_queries_seconds": round(bare, 2),
+        "seconds": round(ours, 2),
+        "ratio": round(ours / bare, 2),
+    }
+
+
+def _render(report: Report) -> dict[str, float]:
+    """Seconds and size of the report in each format, with fifty charts."""
+    found: dict[str, float] = {}
+    for form in ("md", "html", "pdf"):
+        began = time.perf_counter()
+        content = ReportRenderer().render(compose(report, "en", "UTC"), form)
+        found |= {f"{form}_seconds": round(time.perf_counter() - began, 2), f"{form}_kb": round(len(content) / 1000)}
+    return found
+
+
+def _peak_mb() -> int:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

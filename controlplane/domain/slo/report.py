@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from controlplane.domain.maintenance import Exclusion
 from controlplane.domain.slo.figures import Figures, Verdict, figures
@@ -67,20 +67,23 @@ class ProblemGroup:
 class Observed:
     """What was observed of one objective over one period: the input of its report.
 
-    ``with_exclusions`` are the quantities as if no maintenance had been excluded, ``before`` those of the
-    period before (None: not looked at). ``silent`` are the queries that returned nothing at all.
+    ``with_exclusions`` are the quantities as if no maintenance had been excluded (None: not known any more), ``before``
+    those of the period before. ``silent`` are the queries that returned nothing at all. Of the ``rolled_up`` days only
+    the sums are left; maintenance entered since cannot be taken out of the ``outdated`` ones among them.
     """
 
     objective: Objective
     period: ReportPeriod
     quantities: Quantities
-    with_exclusions: Quantities
+    with_exclusions: Quantities | None
     before: Quantities | None
     timeline: Timeline
     exclusions: tuple[Exclusion, ...]
     newest_timestamp: datetime | None
     problems: tuple[SourceProblem, ...]
     silent: tuple[str, ...]
+    rolled_up: tuple[date, ...] = ()
+    outdated: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ class ObjectiveReport:
     freshness: Freshness | None
     problems: tuple[ProblemGroup, ...]
     silent: tuple[str, ...]
+    rolled_up: tuple[date, ...]
+    outdated: tuple[date, ...]
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,7 @@ def objective_report(observed: Observed, history: AlertHistory) -> ObjectiveRepo
         figures=result,
         burn_rate=None if result.sli is None else (1.0 - result.sli) / objective.error_budget,
         unknown_decides=unknown_decides(result, objective),
-        sli_with_exclusions=observed.with_exclusions.sli,
+        sli_with_exclusions=None if observed.with_exclusions is None else observed.with_exclusions.sli,
         before=None if observed.before is None else figures(objective, observed.before),
         course=observed.timeline.course(),
         losses=tuple(_loss(one, objective, result, history.alerts) for one in shown),
@@ -220,6 +225,8 @@ def objective_report(observed: Observed, history: AlertHistory) -> ObjectiveRepo
         freshness=_freshness(observed),
         problems=tuple(_cut(one, period) for one in grouped(observed.problems)),
         silent=observed.silent,
+        rolled_up=observed.rolled_up,
+        outdated=observed.outdated,
     )
 
 

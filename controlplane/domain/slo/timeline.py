@@ -11,7 +11,7 @@ from operator import attrgetter
 import numpy as np
 
 from controlplane.domain.slo.grid import Booleans, Floats, Integers, Slots
-from controlplane.domain.slo.quantities import Unit
+from controlplane.domain.slo.quantities import Quantities, Unit
 
 MINUTE_MS = 60_000
 # Losses that are less than this apart are one: a service that staggers is one story, not fifty.
@@ -98,6 +98,12 @@ class Stretches:
             seconds = (finish - begin + 1) * self._step / 1000
             self._join(Stretch(int(moments[begin]) - self._step, int(moments[finish]), amount, seconds))
 
+    def add_whole(self, stretch: Stretch) -> None:
+        """A stretch of which no slots are left, later than all before. It joins no other."""
+        self._close()
+        self._open = stretch
+        self._close()
+
     def _join(self, new: Stretch) -> None:
         known = self._open
         if known is not None and new.start - known.end <= self._merge:
@@ -160,6 +166,25 @@ class Timeline:
         self.losses.add(grid.ends, self._is_loss(grid.ends, good, bad), bad)
         self.unknown.add(grid.ends, unknown > 0, unknown)
         self._add_minutes(grid.ends, bad, good + bad)
+
+    def add_day(self, start: int, end: int, quantities: Quantities) -> None:
+        """A day (start, end] of which only the sums are left, later than all before."""
+        sums = (
+            quantities.good,
+            quantities.bad,
+            quantities.known_seconds,
+            quantities.unknown_seconds,
+            quantities.excluded_seconds,
+            quantities.idle_seconds,
+        )
+        # Spread evenly over the points of the day: a point may be shorter than a day, or longer.
+        first, last = (start - self._start) // self._width, (end - 1 - self._start) // self._width
+        for name, amount in zip(_COLUMNS, sums, strict=True):
+            self._sums[name][first : last + 1] += amount / (last + 1 - first)
+        if quantities.bad:
+            self.losses.add_whole(Stretch(start, end, quantities.bad, (end - start) / 1000))
+        if quantities.unknown_seconds:
+            self.unknown.add_whole(Stretch(start, end, quantities.unknown_seconds, (end - start) / 1000))
 
     def _is_loss(self, ends: Integers, good: Floats, bad: Floats) -> Booleans:
         """Slots that lost something. Of events only within blocks that burned the budget faster than it lasts:

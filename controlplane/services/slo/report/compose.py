@@ -14,6 +14,7 @@ from controlplane.services.slo.report.objective_section import objective_section
 from controlplane.services.slo.report.words import Language, Speaker
 
 _WORST_FIRST: tuple[Verdict, ...] = ("missed", "not_enough_data", "at_risk", "met")
+_DAYS_SHOWN = 5
 _FORMAT_WORDS = ("colon", "verdict")
 
 
@@ -166,6 +167,10 @@ def _query_problems(report: Report, formats: Formats) -> list[tuple[Cell, ...]]:
             what = say(f"problem_{group.kind}", **({"detail": group.detail} if group.kind == "several_series" else {}))
             detail = ", ".join(group.expressions) if group.kind == "several_series" else group.detail
             affected.setdefault((when, what, detail), []).append(one.objective.name)
+        if one.outdated:
+            days = ", ".join(day.isoformat() for day in one.outdated[:_DAYS_SHOWN])
+            when = days if len(one.outdated) <= _DAYS_SHOWN else f"{days} …"
+            affected.setdefault((when, say("problem_outdated"), ""), []).append(one.objective.name)
         for expression in one.silent:
             if not any(group.kind == "failed" for group in one.problems):
                 key = (say("whole_period"), say("problem_silent"), expression)

@@ -24,6 +24,9 @@ def objective_section(report: ObjectiveReport, history: AlertHistory, formats: F
         blocks.append(Text(plain(_unknown_decides(report, formats)), kind="warning"))
     if report.freshness is not None:
         blocks.append(Text(plain(_freshness(report, formats))))
+    if report.rolled_up:
+        first = report.rolled_up[0].isoformat()
+        blocks.append(Text(plain(say("rolled_up", count=len(report.rolled_up), first=first)), kind="note"))
     if report.figures.coverage > 0:
         blocks += [chart_of(report, title_of(report.objective, say), formats), course_table(report, formats)]
         blocks += [_losses(report, history, formats), *_unknown(report, formats), *_worst_minutes(report, formats)]

@@ -76,6 +76,8 @@ def _objective(report: ObjectiveReport) -> Record:
         "step_seconds": report.objective.sampling.step_seconds,
         "problems": [_problem(one) for one in report.problems],
         "queries_without_data": list(report.silent),
+        "rolled_up_days": [day.isoformat() for day in report.rolled_up],
+        "outdated_days": [day.isoformat() for day in report.outdated],
     }
 
 

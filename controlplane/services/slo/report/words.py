@@ -94,8 +94,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "problem_silent": ("no data in the whole period", "整个周期内没有数据"),
     "problem_alerts": ("the alerts are not known", "告警记录不可用"),
     "problem_maintenance": (
-        "maintenance is not known, so nothing is excluded",
-        "维护记录不可用，因此没有排除任何时间",
+        "maintenance and roll-ups are not known: nothing is excluded, and days that only they remember are unknown",
+        "维护记录与日汇总不可用：没有排除任何时间，仅存于日汇总的日期记为未知",
+    ),
+    "problem_outdated": (
+        "the samples are gone; maintenance that was entered since cannot be taken out",
+        "原始样本已不存在，此后登记的维护无法排除",
+    ),
+    "rolled_up": (
+        "Of {count} days from {first} on only daily sums are left: losses in them have no finer bounds than the day.",
+        "自 {first} 起有 {count} 天仅保留日汇总：其中的损失只能精确到天。",
     ),
     "problem_alerts_other": ("the alerts come from a second-best source", "告警记录来自次优来源"),
     "whole_period": ("the whole period", "整个周期"),
