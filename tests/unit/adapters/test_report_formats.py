@@ -4,6 +4,7 @@ import asyncio
 import io
 import re
 import string
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -236,3 +237,10 @@ async def test_other_summaries_than_the_own_language_are_only_a_last_resort() ->
     report = await make_report(AVAILABILITY, history=history)
     assert "english" not in ReportRenderer().render(compose(report, "zh", "UTC"), "md").decode()
     assert "中文" not in ReportRenderer().render(compose(report, "en", "UTC"), "md").decode()
+
+
+def test_maintenance_that_is_not_known_is_not_called_none() -> None:
+    report = replace(_report(), maintenance_problem="PostgreSQL does not answer")
+    text = ReportRenderer().render(compose(report, "en", "UTC"), "md").decode()
+    assert WORDS["maintenance_none"][0] not in text
+    assert text.count(WORDS["problem_maintenance"][0]) == 2

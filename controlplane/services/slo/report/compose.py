@@ -27,7 +27,7 @@ def compose(report: Report, language: Language, time_zone: str) -> Document:
         Section("objectives", say("objectives"), (_objectives(worst_first, formats),)),
         *_problems(report, formats),
         Section("changes", say("changes"), (_changes(worst_first, formats),)),
-        Section("maintenance", say("maintenance"), _maintenance(report.objectives, formats)),
+        Section("maintenance", say("maintenance"), _maintenance(report, formats)),
         *(objective_section(one, report.history, formats) for one in worst_first),
         how_section(worst_first, formats),
     ]
@@ -225,13 +225,15 @@ def _verdict_and_sli(text: str, verdict: Verdict, sli: str) -> Cell:
     return Inline(text, kind=verdict), Inline(f" {sli}", kind="figure")
 
 
-def _maintenance(objectives: Sequence[ObjectiveReport], formats: Formats) -> tuple[Block, ...]:
+def _maintenance(report: Report, formats: Formats) -> tuple[Block, ...]:
     """Every exclusion, and what each objective would be if none had been made."""
     say = formats.say
     affected: dict[Exclusion, list[str]] = {}
-    for one in objectives:
+    for one in report.objectives:
         for exclusion in one.exclusions:
             affected.setdefault(exclusion, []).append(title_of(one.objective, say))
+    if report.maintenance_problem is not None:
+        return (Text(plain(say("problem_maintenance"))),)
     if not affected:
         return (Text(plain(say("maintenance_none"))),)
     keys = ("from", "to", "objectives", "reason", "author", "entered")
@@ -247,7 +249,7 @@ def _maintenance(objectives: Sequence[ObjectiveReport], formats: Formats) -> tup
         for exclusion, titles in sorted(affected.items(), key=lambda pair: (pair[0].starts_at, pair[0].maintenance_id))
     )
     listed = Table(say("maintenance"), tuple(say(key) for key in keys), rows, wide=3)
-    return listed, _without_exclusions([one for one in objectives if one.exclusions], formats)
+    return listed, _without_exclusions([one for one in report.objectives if one.exclusions], formats)
 
 
 def _without_exclusions(objectives: Sequence[ObjectiveReport], formats: Formats) -> Table:
