@@ -78,6 +78,18 @@ def snapshot(file: Path, config: Path | None) -> None:
 
 
 @cli.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def inspect(file: Path) -> None:
+    """Open the vectors in FILE, a snapshot, and print what they are as JSON. Nothing else is touched."""
+    import asyncio
+    import json
+
+    from mcp_server.snapshot import inspect as run
+
+    click.echo(json.dumps(asyncio.run(run(file))))
+
+
+@cli.command()
 @config_option
 def reconcile(config: Path | None) -> None:
     """Have the running server compare the vectors with PostgreSQL and repair them; print what it found as JSON."""

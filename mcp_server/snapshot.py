@@ -3,6 +3,7 @@
 import json
 import os
 import tarfile
+import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,32 @@ async def run(settings: Settings, file: Path) -> dict[str, Any]:
         member = archive.extractfile(IDENTITY_MEMBER)
         identity: dict[str, Any] = json.loads(member.read() if member else b"{}")
     return identity
+
+
+async def inspect(file: Path) -> dict[str, Any]:
+    """Open a snapshot in a temporary folder. Raises MemoryServerError when it is not what it says."""
+    with tempfile.TemporaryDirectory(prefix="claude-memory-inspect-") as folder:
+        try:
+            with tarfile.open(file) as archive:
+                archive.extractall(folder, filter="data")
+            identity: dict[str, Any] = json.loads((Path(folder) / IDENTITY_MEMBER).read_text(encoding="utf-8"))
+        except (OSError, tarfile.TarError, ValueError) as error:
+            raise MemoryServerError(f"{file}: not a snapshot of vectors: {error}") from error
+        if identity.get("files") == "copied":
+            identity["count"] = await _count(Path(folder), file)
+    return identity
+
+
+async def _count(folder: Path, file: Path) -> int:
+    from mcp_server.adapters.vectors.edge import EdgeVectors
+
+    vectors = EdgeVectors(folder)
+    try:
+        if await vectors.collection() is None:
+            raise MemoryServerError(f"{file}: the snapshot holds no vectors")
+        return await vectors.count()
+    finally:
+        await vectors.close()
 
 
 async def reconcile(settings: Settings) -> dict[str, Any]:

@@ -20,6 +20,7 @@ COMMANDS = {
     "backup": ("controlplane.cli.commands.backup:backup", "Make, list and prove recovery sets."),
     "silence": ("controlplane.cli.commands.silence:silence", "Mute alerts in Alertmanager for a time."),
     "oncall": ("controlplane.cli.commands.oncall:oncall", "Show who is on call; check the escalations."),
+    "restore": ("controlplane.cli.commands.restore:restore", "Restore a recovery set, or go back to before that."),
     "slo": ("controlplane.cli.commands.slo:slo", "Show where the objectives stand; generate their alert rules."),
     "maintenance": (
         "controlplane.cli.commands.maintenance:maintenance",

@@ -72,6 +72,21 @@ class DataLayout:
         """Alertmanager's silences and notification log."""
         return self.data_dir / "alertmanager"
 
+    @property
+    def restoring(self) -> Path:
+        """What a restore prepares."""
+        return self.data_dir / "restoring"
+
+    @property
+    def replaced(self) -> Path:
+        """What restores replaced, kept until somebody drops it."""
+        return self.data_dir / "replaced"
+
+    @property
+    def restore_journal(self) -> Path:
+        """How far the latest restore is."""
+        return self.data_dir / "restore.json"
+
     def secret(self, name: str) -> Path:
         """File of one secret, for example ``controlplane_token`` or ``postgresql_memory_password``.
 

@@ -276,6 +276,9 @@ class Backup(Section):
         ge=64,
         description="So much WAL PostgreSQL keeps for an archive that does not take it; then the archive starts anew.",
     )
+    verify_schedule: str = Field("45 4 * * *", description="When sets are verified that are due for it.")
+    verify_again_days: float = Field(30, gt=0, description="A set that was found good is read again after so long.")
+    prune_schedule: str = Field("30 5 * * *", description="When sets that no rule wants any more are deleted.")
     max_age_hours: float = Field(26, gt=0, description="The status is WARNING when the newest set is older.")
     timeout_seconds: Seconds = Field(6 * 3600, description="A scheduled backup that takes longer is ended.")
     retention: Retention = Retention()

@@ -17,6 +17,15 @@ def backup_metrics(overview: Overview | None) -> Iterable[Metric]:
     for complete in (True, False):
         counts.add_metric([str(complete).lower()], sum(item.complete is complete for item in overview.sets))
     yield counts
+    verified = GaugeMetricFamily("cmctl_backup_verified_sets", "Complete sets by verification.", labels=["result"])
+    for result in ("good", "bad", "never"):
+        verified.add_metric([result], sum(item.complete and item.verified == result for item in overview.sets))
+    yield verified
+    times = [item.verified_at for item in overview.sets if item.verified_at]
+    if times:
+        moment = max(times).timestamp()
+        name = "cmctl_backup_last_verified_timestamp_seconds"
+        yield GaugeMetricFamily(name, "When a set was last verified, Unix time.", moment)
     free = overview.free_bytes
     yield GaugeMetricFamily("cmctl_backup_directory_free_bytes", "Free space where the sets are.", free)
     total = sum(item.size_bytes for item in overview.sets)

@@ -258,6 +258,8 @@ SCHEMAS: Mapping[str, Schema] = {
             "parts": list_of(ref("BackupPart")),
             "made_by": {"oneOf": [_STRINGS, {"type": "null"}]},
             "problem": TEXT,
+            "verified_at": NULLABLE_TIME,
+            "verified": {"type": "string", "enum": ["never", "good", "bad"]},
         }
     ),
     "BackupPart": _object(

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from controlplane.config.load import Locations
 from controlplane.config.paths import DataLayout, resource_dir
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from controlplane.adapters.backup.view import BackupFiles
     from controlplane.adapters.backup.wal_archive import WalReceiver
     from controlplane.services.backup.create import BackupMaker
+    from controlplane.services.backup.prune import Pruner
+    from controlplane.services.backup.verify import Verifier
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ def backup_server(settings: Settings) -> "BackupServer":
 
 def backup_maker(settings: Settings, locations: Locations) -> "BackupMaker":
     """Makes sets. Raises Refused for a deployed system."""
-    _require_embedded(settings)
+    require_embedded(settings)
     from controlplane.adapters.backup.configuration import ConfigurationCopies
     from controlplane.adapters.backup.physical import PhysicalBackups
     from controlplane.adapters.backup.vectors import VectorSnapshots
@@ -93,7 +95,7 @@ def backup_maker(settings: Settings, locations: Locations) -> "BackupMaker":
 
 def wal_receiver(settings: Settings, say: Callable[[str], None]) -> "WalReceiver":
     """Streams WAL into the archive. Raises Refused for a deployed system."""
-    _require_embedded(settings)
+    require_embedded(settings)
     from controlplane.adapters.backup.wal_archive import WalArchive, WalReceiver
     from controlplane.adapters.processes import stack_environment
     from controlplane.adapters.toolchain import postgresql_bin
@@ -109,7 +111,7 @@ def wal_receiver(settings: Settings, say: Callable[[str], None]) -> "WalReceiver
     )
 
 
-def _require_embedded(settings: Settings) -> None:
+def require_embedded(settings: Settings) -> None:
     if settings.mode != "embedded":
         raise Refused(
             f"backups work on the embedded stack; {settings.data_dir} belongs to a deployed system",
@@ -169,20 +171,86 @@ async def _record(settings: Settings, run: JobRun) -> None:
         await database.close()
 
 
-def backup_task(settings: Settings, locations: Locations) -> Task:
-    """The scheduled backup: a process of its own, so that the daemon stays small and quick."""
+def verifier(settings: Settings) -> "Verifier":
+    """Verifies sets. Raises Refused for a deployed system."""
+    require_embedded(settings)
+    from controlplane.adapters.backup import checks
+    from controlplane.adapters.backup.wal_archive import WalArchive
+    from controlplane.adapters.processes import stack_environment
+    from controlplane.adapters.toolchain import postgresql_bin
+    from controlplane.services.backup.verify import Verifier
 
-    async def run() -> str:
+    return Verifier(
+        store=catalogue(settings),
+        checks=(
+            checks.hashes,
+            checks.PostgresqlCheck(postgresql_bin(), stack_environment(os.environ, settings.data_dir)),
+            checks.WalCheck(WalArchive(settings.backup_directory / "wal")),
+            checks.VectorsCheck(Path(sys.executable).parent / "claude-memory-mcp"),
+        ),
+        again_after=timedelta(days=settings.backup.verify_again_days),
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def pruner(settings: Settings) -> "Pruner":
+    """Deletes what the configured policy wants no longer."""
+    from controlplane.adapters.backup.wal_archive import WalArchive
+    from controlplane.domain.backup.retention import RetentionPolicy
+    from controlplane.services.backup.prune import Pruner
+
+    wanted = settings.backup.retention
+    policy = RetentionPolicy(
+        last=wanted.last,
+        within=timedelta(days=wanted.within_days),
+        daily=wanted.daily,
+        weekly=wanted.weekly,
+        monthly=wanted.monthly,
+        yearly=wanted.yearly,
+    )
+    store = catalogue(settings)
+    store.create()
+    archive = WalArchive(settings.backup_directory / "wal")
+    return Pruner(store, archive, policy, lambda: datetime.now(UTC))
+
+
+def backup_tasks(settings: Settings, locations: Locations) -> list[Task]:
+    """The scheduled tasks, each a process of its own, so that the daemon stays small and quick."""
+
+    async def cmctl(*arguments: str) -> Any:
         from controlplane.adapters.own_command import run_cmctl
 
-        made = await run_cmctl(locations.config_file, locations.data_dir, ["backup", "create", "--scheduled", "--json"])
+        return await run_cmctl(locations.config_file, locations.data_dir, ["backup", *arguments, "--json"])
+
+    async def create() -> str:
+        made = await cmctl("create", "--scheduled")
         return f"{made['id']}, {made['kind']}, {made['size_bytes']} bytes"
 
-    return Task(
-        "backup",
-        "Make a recovery set: PostgreSQL, vectors, configuration.",
-        Schedule(cron=settings.backup.schedule),
-        run,
-        catch_up=True,
-        timeout_seconds=settings.backup.timeout_seconds,
-    )
+    async def verify() -> str:
+        return f"{len(await cmctl('verify'))} sets verified"
+
+    async def prune() -> str:
+        pruned = await cmctl("prune")
+        return (
+            f"{sum(not item['keep'] for item in pruned['sets'])} sets and {len(pruned['wal_files'])} WAL files deleted"
+        )
+
+    backup, seconds = settings.backup, settings.backup.timeout_seconds
+    make = "Make a recovery set: PostgreSQL, vectors, configuration."
+    return [
+        Task("backup", make, Schedule(cron=backup.schedule), create, catch_up=True, timeout_seconds=seconds),
+        Task(
+            "backup_verify",
+            "Verify the recovery sets that are due for it.",
+            Schedule(cron=backup.verify_schedule),
+            verify,
+            timeout_seconds=seconds,
+        ),
+        Task(
+            "backup_prune",
+            "Delete the recovery sets and the WAL that the retention policy wants no longer.",
+            Schedule(cron=backup.prune_schedule),
+            prune,
+            timeout_seconds=seconds,
+        ),
+    ]

@@ -47,7 +47,7 @@ from controlplane.services.reconcile import Reconciliation
 from controlplane.services.retention import Retention
 from controlplane.services.silences import SilenceKeeper
 from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies
-from controlplane.wiring.backup import backup_files, backup_task
+from controlplane.wiring.backup import backup_files, backup_tasks
 from controlplane.wiring.checks import build_engine
 from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.notifications import build_notifications, notification_tasks, wants_notifications
@@ -136,7 +136,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     tasks = task_table(settings, engine, retention, mover, reconciliation, maintenance.silences)
     tasks |= slo_tasks(settings, slo_board)
     if settings.mode == "embedded":
-        tasks["backup"] = backup_task(settings, locations)
+        tasks |= {task.name: task for task in backup_tasks(settings, locations)}
     tasks |= anomaly_tasks(settings, anomalies, anomaly_store)
     tasks |= notification_tasks(settings, notifications, outbox)
     tasks["slo_reports"] = report_task(locations)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from controlplane.adapters.backup.wal_archive import archive_problem
+from controlplane.adapters.backup.workshop import read_journal
 from controlplane.adapters.data_directory import DataDirectory, write_atomically
 from controlplane.adapters.debian_packages import DebianPackages, distribution_release
 from controlplane.adapters.embedded_postgresql import EmbeddedPostgresql
@@ -22,6 +23,7 @@ from controlplane.adapters.unprivileged import runner
 from controlplane.config.load import Locations, load
 from controlplane.config.paths import DataLayout, resource_dir
 from controlplane.config.schema import COMPONENTS, Ports, Settings
+from controlplane.domain.backup.restoring import HALF_DONE
 from controlplane.errors import Refused
 from controlplane.services.own_configuration import first_configuration, with_port_offset
 from controlplane.services.rendering import reachable_host
@@ -47,6 +49,7 @@ class EmbeddedStack:
         directory = self._directory()
         directory.create()
         with self._locked(directory, timeout_seconds):
+            self._refuse_half_restored(directory)
             self._write_configuration(port_offset)
             settings = self._load()
             return self._stack(settings, directory).up(components or COMPONENTS, timeout_seconds), settings
@@ -58,6 +61,15 @@ class EmbeddedStack:
             return []
         with self._locked(directory, timeout_seconds):
             return self._stack(self._load(), directory).down(components)
+
+    def _refuse_half_restored(self, directory: DataDirectory) -> None:
+        """Where a restore was cut off between two renames, PostgreSQL would be made anew, and empty."""
+        journal = read_journal(directory.layout.restore_journal)
+        if journal is not None and journal.step in HALF_DONE:
+            raise Refused(
+                f"{directory.layout.data_dir}: the restore {journal.id} was cut off or is still at work",
+                hint="finish it with cmctl restore, or go back with: cmctl restore --rollback",
+            )
 
     def _directory(self) -> DataDirectory:
         return DataDirectory(DataLayout(self.locations.data_dir))

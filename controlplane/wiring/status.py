@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from controlplane.config.default_checks import HEALTH_PAGES, local_url
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
+from controlplane.domain.backup.overview import newest_good
 from controlplane.domain.status import LastBackup, last_backup
 from controlplane.wiring.backup import backup_files
 from controlplane.wiring.checks import build_engine
@@ -44,5 +45,5 @@ def build_status(settings: Settings, layout: DataLayout) -> "StatusService":
 
 
 def _last_backup(settings: Settings) -> LastBackup:
-    newest = next((item for item in backup_files(settings).sets() if item.complete), None)
+    newest = newest_good(backup_files(settings).sets())
     return last_backup(newest, datetime.now(UTC), timedelta(hours=settings.backup.max_age_hours))

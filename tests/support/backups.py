@@ -57,6 +57,6 @@ def wrong_files(folder: Path, manifest: dict[str, Any]) -> list[str]:
     there = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != "manifest.json"
+        if path.is_file() and path.parent != folder
     }
     return sorted(path for path in told.keys() | there.keys() if told.get(path) != there.get(path))

@@ -12,20 +12,24 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from controlplane.adapters.backup.files import entries, files_below, remove_tree, sync_file, sync_folders, told
+from controlplane.adapters.backup.files import entries, files_below, hashed, remove_tree, sync_file, sync_folders, told
 from controlplane.domain.backup.manifest import FileEntry, Manifest, from_json, to_json
+from controlplane.domain.backup.retention import KnownSet
+from controlplane.domain.backup.target import Lsn
+from controlplane.domain.backup.verification import Verification
 from controlplane.errors import CmctlError, Refused, UsageProblem
 
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
+SEAL = "manifest.sha256.json"  # the hash of the manifest, which holds the hashes of all the rest
 _PARTIAL = ".partial-"
 _GOING = ".deleting-"
 
@@ -72,13 +76,19 @@ class Catalogue:
         """Manifests of the complete sets, newest first."""
         return [item.manifest for item in self.stored() if item.manifest is not None]
 
+    def good(self) -> list[Manifest]:
+        """Those of them that no verification found wrong."""
+        bad = {set_id for set_id, found in self.verifications().items() if not found.is_good}
+        return [manifest for manifest in self.complete() if manifest.id not in bad]
+
     def find(self, wanted: str) -> StoredSet:
-        """A set by its id, or the newest complete one for ``latest``. Raises UsageProblem."""
+        """A set by its id, or the newest good one for ``latest``. Raises UsageProblem."""
         stored = self.stored()
         if wanted == "latest":
-            found = next((item for item in stored if item.manifest is not None), None)
+            good = {manifest.id for manifest in self.good()}
+            found = next((item for item in stored if item.id in good), None)
             if found is None:
-                raise UsageProblem("there is no complete set yet", hint="make one with: cmctl backup create")
+                raise UsageProblem("there is no good set yet", hint="make one with: cmctl backup create")
             return found
         for item in stored:
             if item.id == wanted:
@@ -111,6 +121,7 @@ class Catalogue:
         """Make everything durable, then give the set its name: from then on it is complete."""
         with told("written"):
             write_json(work / MANIFEST, to_json(manifest))
+            write_json(work / SEAL, hashed(work / MANIFEST)[1])
             sync_folders(work)
             target = self.path(manifest.id)
             work.rename(target)
@@ -128,8 +139,44 @@ class Catalogue:
         with told("read"):
             return entries(root, files_below(folder), advance)
 
+    def verifications(self) -> dict[str, Verification]:
+        """The latest verification of each set that was ever verified and is still there."""
+        found = {}
+        for stored in self.stored():
+            try:
+                raw = json.loads(self._verification_file(stored.id).read_text(encoding="utf-8"))
+                raw["verified_at"] = datetime.fromisoformat(raw["verified_at"])
+                found[stored.id] = Verification(**raw)
+            except (OSError, ValueError, TypeError, KeyError):
+                continue  # as good as never verified
+        return found
+
+    def keep_verification(self, verification: Verification) -> None:
+        """Keep it, in place of an earlier one."""
+        with told("written"):
+            file = self._verification_file(verification.set_id)
+            file.parent.mkdir(exist_ok=True, mode=0o700)
+            write_json(file, {**asdict(verification), "verified_at": verification.verified_at.isoformat()})
+
+    def _verification_file(self, set_id: str) -> Path:
+        return self.folder / "verified" / f"{set_id}.json"
+
+    def known(self) -> list[KnownSet]:
+        """Every set as retention sees it; usable are the complete ones that no verification found wrong."""
+        bad = {set_id for set_id, found in self.verifications().items() if not found.is_good}
+        return [_known(stored, stored.id not in bad) for stored in self.stored()]
+
+    def starts(self) -> dict[str, tuple[str, Lsn]]:
+        """System identifier and first WAL position of each complete set."""
+        found = {}
+        for manifest in self.complete():
+            details = manifest.details("postgresql")
+            found[manifest.id] = (str(details["system_identifier"]), Lsn.parse(str(details["start_lsn"])))
+        return found
+
     def delete(self, set_id: str) -> None:
         """Delete a set; from the first moment on it is no set any more."""
+        self._verification_file(set_id).unlink(missing_ok=True)
         with told("deleted"):
             going = self.sets_folder / f"{_GOING}{set_id}"
             self.path(set_id).rename(going)
@@ -197,15 +244,27 @@ class Catalogue:
         try:
             stamp = file.stat().st_mtime_ns
             if self._known.get(file, (0, None))[0] != stamp:
+                if json.loads((path / SEAL).read_text(encoding="utf-8")) != hashed(file)[1]:
+                    raise ValueError(f"does not match {SEAL}")
                 self._known[file] = (stamp, from_json(json.loads(file.read_text(encoding="utf-8"))))
         except FileNotFoundError:
-            return StoredSet(path.name, path, None, f"{MANIFEST} is missing")
+            return StoredSet(path.name, path, None, f"{MANIFEST} or {SEAL} is missing")
         except (OSError, ValueError) as error:
             return StoredSet(path.name, path, None, f"{MANIFEST}: {error}")
         manifest = self._known[file][1]
         if manifest.id != path.name:
             return StoredSet(path.name, path, None, f"{MANIFEST} is that of set {manifest.id}")
         return StoredSet(path.name, path, manifest)
+
+
+def _known(stored: StoredSet, is_good: bool) -> KnownSet:
+    if stored.manifest is None:
+        try:
+            created_at = datetime.strptime(stored.id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        except ValueError:
+            created_at = datetime.fromtimestamp(stored.path.stat().st_mtime, UTC)
+        return KnownSet(stored.id, created_at, False)
+    return KnownSet(stored.id, stored.manifest.created_at, is_good, stored.manifest.parent_id)
 
 
 def write_json(path: Path, content: Any) -> None:

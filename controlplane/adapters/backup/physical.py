@@ -1,6 +1,6 @@
 """PostgreSQL's physical backups, with pg_basebackup; full or incremental, in the plain format.
 
-The plain format is what pg_combinebackup, pg_verifybackup and a start can work with as it is.
+The plain format is what pg_combinebackup and a start can work with as it is.
 """
 
 import json
@@ -43,6 +43,7 @@ class PhysicalBackups:
             "--format=plain",
             "--wal-method=stream",
             "--checkpoint=fast",
+            "--manifest-checksums=SHA256",  # so that verifying compares with what PostgreSQL itself read
             "--progress",
             "--no-password",
             *([f"--incremental={parent / BACKUP_MANIFEST}"] if parent else []),

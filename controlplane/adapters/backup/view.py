@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from controlplane.adapters.backup.catalogue import Catalogue, StoredSet
 from controlplane.adapters.backup.wal_archive import WalArchive
 from controlplane.domain.backup.overview import Overview, SetView, WalView, view_of
+from controlplane.domain.backup.verification import Verification
 from controlplane.domain.backup.wal import Segment
 
 
@@ -18,11 +19,13 @@ class BackupFiles:
 
     def sets(self) -> list[SetView]:
         """Every set, newest first."""
-        return [_view(stored) for stored in self.catalogue.stored()]
+        verified = self.catalogue.verifications()
+        return [_view(stored, verified.get(stored.id)) for stored in self.catalogue.stored()]
 
     def find(self, wanted: str) -> SetView:
-        """One set, or the newest complete one for ``latest``. Raises UsageProblem."""
-        return _view(self.catalogue.find(wanted))
+        """One set, or the newest good one for ``latest``. Raises UsageProblem."""
+        stored = self.catalogue.find(wanted)
+        return _view(stored, self.catalogue.verifications().get(stored.id))
 
     def overview(self) -> Overview:
         """Everything at this moment."""
@@ -38,7 +41,7 @@ class BackupFiles:
         return WalView(len(lives), len(files), sum(sizes), max(times, default=None))
 
 
-def _view(stored: StoredSet) -> SetView:
+def _view(stored: StoredSet, verification: Verification | None) -> SetView:
     if stored.manifest is None:
         return SetView(stored.id, str(stored.path), False, problem=stored.problem)
-    return view_of(stored.manifest, str(stored.path))
+    return view_of(stored.manifest, str(stored.path), verification)

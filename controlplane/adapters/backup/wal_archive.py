@@ -19,13 +19,15 @@ from controlplane.adapters.backup.catalogue import write_json
 from controlplane.adapters.backup.files import told
 from controlplane.adapters.backup.server import SLOT_PREFIX, BackupServer
 from controlplane.adapters.unprivileged import Runner
-from controlplane.domain.backup.wal import Segment
+from controlplane.domain.backup.target import Lsn
+from controlplane.domain.backup.wal import Segment, unneeded
 from controlplane.errors import CmctlError, DependencyUnreachable
 
 logger = logging.getLogger(__name__)
 
 LIFE = "life.json"
 _RETRY_SECONDS = 1.0
+_ABANDONED = "abandoned-"
 _FORGET_OTHERS = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s"
 _SLOTS = (
     "SELECT slot_name, coalesce(wal_status, 'lost') FROM pg_replication_slots"
@@ -72,9 +74,40 @@ class WalArchive:
                 )
         return found
 
+    def end(self, system_identifier: str) -> Lsn | None:
+        """How far the archive of a system goes at most, None without one."""
+        found = [life.segments() for life in self.lives() if life.system_identifier == system_identifier]
+        return max((segments[-1].end for segments in found if segments), default=None)
+
+    def prune(self, needed: Mapping[str, Lsn], is_dry_run: bool) -> list[str]:
+        """Delete whole files that end before the position needed of their system; returns their names.
+
+        Of a system without a needed position nothing is deleted, and never what is still growing.
+        """
+        gone: list[str] = []
+        for life in self.lives():
+            if life.system_identifier not in needed:
+                continue
+            whole = [segment for segment in life.segments() if not segment.is_partial]
+            for segment in unneeded(whole, needed[life.system_identifier]):
+                gone.append(f"{life.folder.name}/{segment.name}")
+                if not is_dry_run:
+                    with told("deleted"):
+                        (life.folder / segment.name).unlink()
+        return gone
+
+    def abandon_since(self, moment: datetime) -> list[str]:
+        """Set aside the folders begun since then: a history that a rollback ended, which no recovery may follow."""
+        begun = [life.folder for life in self.lives() if life.started_at >= moment]
+        for folder in begun:
+            with told("renamed"):
+                folder.rename(folder.with_name(f"{_ABANDONED}{folder.name}"))
+        return [folder.name for folder in begun]
+
     def next_number(self) -> int:
         """Number of a new folder: never one that was there before."""
-        return max((int(path.name) for path in self.folder.glob("[0-9]*") if path.name.isdigit()), default=0) + 1
+        names = [path.name.removeprefix(_ABANDONED) for path in self.folder.iterdir()]
+        return max((int(name) for name in names if name.isdigit()), default=0) + 1
 
 
 @dataclass(frozen=True)

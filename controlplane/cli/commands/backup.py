@@ -11,6 +11,8 @@ from controlplane.cli.output import colour, emit, format_table, output_option
 
 if TYPE_CHECKING:
     from controlplane.domain.backup.overview import SetView
+    from controlplane.domain.backup.verification import Verification
+    from controlplane.services.backup.prune import Pruned
     from controlplane.services.backup.watch import Files
 
 
@@ -71,9 +73,62 @@ def list_sets(invocation: Invocation, output: str) -> None:
 @output_option
 @click.pass_obj
 def show(invocation: Invocation, id: str, output: str) -> None:
-    """Show the recovery set ID; the newest complete one by default."""
+    """Show the recovery set ID; the newest good one by default."""
     found = _files(invocation).find(id)
     emit(found, output, lambda: _details(found))
+
+
+@backup.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "wants_all", is_flag=True, help="Every set, also those verified not long ago.")
+@output_option
+@click.pass_obj
+def verify(invocation: Invocation, ids: tuple[str, ...], wants_all: bool, output: str) -> int:
+    """Read sets byte by byte and check them: hashes, PostgreSQL's own check, WAL without a gap, vectors.
+
+    Without ID: those that were never verified, were found bad, or not for
+    long. The outcome is kept; exit code 1 when a set is bad.
+    """
+    from controlplane.cli.backup_progress import stderr_steps
+    from controlplane.cli.settings import load_settings
+    from controlplane.cli.signals import end_like_ctrl_c
+    from controlplane.wiring.backup import verifier
+
+    end_like_ctrl_c()
+    service, steps = verifier(load_settings(invocation)), stderr_steps()
+    chosen = [_files(invocation).find(id).id for id in ids]
+    if wants_all:
+        chosen = [item.id for item in _files(invocation).sets() if item.complete]
+    try:
+        found = [service.verify(set_id, steps) for set_id in chosen or service.due()]
+    finally:
+        steps.done()
+    emit(found, output, lambda: _verification_table(found))
+    return 0 if all(item.is_good for item in found) else 1
+
+
+@backup.command()
+@click.option("--dry-run", is_flag=True, help="Show what would go and why; delete nothing.")
+@output_option
+@click.pass_obj
+def prune(invocation: Invocation, dry_run: bool, output: str) -> None:
+    """Delete the sets that no rule of backup.retention wants, and WAL that no kept set needs.
+
+    The newest good set is never deleted, nor one that a kept set builds on.
+    """
+    from controlplane.cli.settings import load_settings
+    from controlplane.wiring.backup import pruner
+
+    done = pruner(load_settings(invocation)).prune(dry_run)
+    data = {
+        "dry_run": done.is_dry_run,
+        "sets": [
+            {"id": item.set.id, "created_at": item.set.created_at, "keep": item.keep, "reasons": item.reasons}
+            for item in done.verdicts
+        ],
+        "wal_files": done.wal_files,
+    }
+    emit(data, output, lambda: _prune_table(done))
 
 
 @backup.command("receive-wal", hidden=True)
@@ -103,7 +158,7 @@ def _table(sets: Sequence["SetView"]) -> str:
         [
             item.id,
             item.kind or "-",
-            colour("complete", "green") if item.complete else colour("unusable", "red"),
+            _state(item),
             _size(item.size_bytes) if item.complete else "-",
             item.parent_id or "-",
             item.problem,
@@ -111,6 +166,45 @@ def _table(sets: Sequence["SetView"]) -> str:
         for item in sets
     ]
     return format_table(["ID", "KIND", "STATE", "SIZE", "BUILDS ON", ""], rows)
+
+
+def _state(item: "SetView") -> str:
+    if not item.complete:
+        return colour("unusable", "red")
+    if item.verified == "bad":
+        return colour("bad", "red")
+    return colour("verified" if item.verified == "good" else "complete", "green")
+
+
+def _verification_table(found: Sequence["Verification"]) -> str:
+    if not found:
+        return "every set was verified not long ago; --all verifies them again"
+    rows = [
+        [
+            item.set_id,
+            colour("good", "green") if item.is_good else colour("bad", "red"),
+            str(item.files),
+            _size(item.size_bytes),
+            f"{item.seconds:.1f} s",
+            "; ".join([*item.problems, *item.notes]),
+        ]
+        for item in found
+    ]
+    return format_table(["ID", "RESULT", "FILES", "SIZE", "TOOK", ""], rows)
+
+
+def _prune_table(done: "Pruned") -> str:
+    verb = "would go" if done.is_dry_run else "deleted"
+    rows = [
+        [
+            item.set.id,
+            colour("kept", "green") if item.keep else colour(verb, "yellow"),
+            "; ".join(item.reasons),
+        ]
+        for item in done.verdicts
+    ]
+    wal = f"WAL files, {verb}: {len(done.wal_files)}"
+    return f"{format_table(['ID', '', 'WHY'], rows)}\n{wal}" if rows else f"no sets\n{wal}"
 
 
 def _details(item: "SetView") -> str:
@@ -122,10 +216,11 @@ def _details(item: "SetView") -> str:
         ["made", f"{item.created_at:%Y-%m-%d %H:%M:%S} to {item.finished_at:%H:%M:%S} UTC"],
         ["size", _size(item.size_bytes)],
         ["path", item.path],
+        ["verified", f"{item.verified_at:%Y-%m-%d %H:%M:%S} UTC: {item.verified}" if item.verified_at else "never"],
     ]
     parts = [[part.name, _size(part.size_bytes), str(part.file_count), _facts(part.details)] for part in item.parts]
     table = format_table(["PART", "SIZE", "FILES", ""], parts)
-    return "\n".join(f"{name:<6}{value}" for name, value in head) + "\n\n" + table
+    return "\n".join(f"{name:<10}{value}" for name, value in head) + "\n\n" + table
 
 
 def _facts(details: object) -> str:

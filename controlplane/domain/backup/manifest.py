@@ -71,6 +71,11 @@ class Manifest:
         part = self.part(name)
         return part.details if part else {}
 
+    def taken_at(self, name: str) -> datetime:
+        """When the part of that name was complete; when the set was, if it has no such part."""
+        part = self.part(name)
+        return part.taken_at if part else self.finished_at
+
 
 def to_json(manifest: Manifest) -> dict[str, Any]:
     """The manifest as JSON values."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from controlplane.domain.backup.manifest import Manifest, Part
+from controlplane.domain.backup.verification import Verification
 
 Freshness = Literal["none", "fresh", "stale"]
 
@@ -36,6 +37,8 @@ class SetView:
     parts: Sequence[PartView] = ()
     made_by: Mapping[str, str] | None = None
     problem: str = ""
+    verified_at: datetime | None = None
+    verified: Literal["never", "good", "bad"] = "never"
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,21 @@ class Overview:
 
     @property
     def newest(self) -> SetView | None:
-        """The newest complete set."""
-        return next((item for item in self.sets if item.complete), None)
+        """The newest complete set that no verification found wrong."""
+        return newest_good(self.sets)
 
 
-def view_of(manifest: Manifest, path: str) -> SetView:
+def newest_good(sets: Sequence[SetView]) -> SetView | None:
+    """The newest complete set that no verification found wrong; ``sets`` are newest first."""
+    return next((item for item in sets if item.complete and item.verified != "bad"), None)
+
+
+def view_of(manifest: Manifest, path: str, verification: Verification | None) -> SetView:
     """A complete set as it is shown."""
     return SetView(
+        verified_at=verification.verified_at if verification else None,
+        verified=("good" if verification.is_good else "bad") if verification else "never",
+        problem=verification.problems[0] if verification and verification.problems else "",
         id=manifest.id,
         path=path,
         complete=True,

@@ -30,21 +30,24 @@ class SetPlan:
 def plan_set(
     newest_first: Sequence[Manifest], server: Server, now: datetime, full_every: timedelta, wants_full: bool
 ) -> SetPlan:
-    """Full when somebody asks for it, when it is due, or when nothing fits to build on; else incremental."""
+    """Full when somebody asks for it, when it is due, or when nothing fits to build on; else incremental.
+
+    An incremental set builds on the newest full one, not on the one before: it is a little larger, but a set needs
+    never more than one other, so that a restore is quick, a damaged file costs one set, and old ones can go.
+    """
     if wants_full:
         return SetPlan("full", None, "a full set was asked for")
     if server.version < FIRST_INCREMENTAL_VERSION:
         return SetPlan("full", None, "this PostgreSQL has no incremental backups")
-    parent = newest_first[0] if newest_first else None
+    parent = next((item for item in newest_first if item.kind == "full"), None)
     if parent is None:
-        return SetPlan("full", None, "the first set")
+        return SetPlan("full", None, "there is no full set to build on")
     details = parent.details("postgresql")
     if details.get("system_identifier") != server.system_identifier:
-        return SetPlan("full", None, "the newest set is of another database system")
+        return SetPlan("full", None, "the newest full set is of another database system")
     if details.get("timeline") != server.timeline:
-        return SetPlan("full", None, "the newest set is of another timeline")
-    last_full = next((item for item in newest_first if item.kind == "full"), None)
-    if last_full is None or now - last_full.created_at >= full_every:
+        return SetPlan("full", None, "the newest full set is of another timeline")
+    if now - parent.created_at >= full_every:
         return SetPlan("full", None, "a full set is due")
     return SetPlan("incremental", parent.id, f"builds on {parent.id}")
 

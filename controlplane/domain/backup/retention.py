@@ -5,7 +5,8 @@ Rules, in order of strength:
 1. The newest verified-usable set is always kept.
 2. A set that a kept set depends on (its chain of parents) is kept.
 3. A set is kept while any rule of the policy wants it.
-4. What no rule wants is pruned, children before parents.
+4. An unusable set is kept while there is no newer good one: something may still be got out of it.
+5. What no rule wants is pruned, children before parents.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -53,11 +54,14 @@ _PERIODS: Mapping[str, Callable[[datetime], str]] = {
 
 
 def decide(sets: Sequence[KnownSet], policy: RetentionPolicy, now: datetime) -> list[Verdict]:
-    """Verdicts, newest first. Unusable sets are kept only while a kept set depends on them."""
+    """Verdicts, newest first. Unusable sets go once there is a newer good one, unless a kept set depends on them."""
     newest_first = sorted(sets, key=lambda item: (item.created_at, item.id), reverse=True)
     usable = [item for item in newest_first if item.usable]
     reasons: dict[str, list[str]] = {item.id: [] for item in newest_first}
     _want(reasons, usable, policy, now)
+    for item in newest_first:
+        if not item.usable and (not usable or item.created_at > usable[0].created_at):
+            reasons[item.id].append("there is no newer good set")
     _keep_chains(reasons, {item.id: item for item in sets}, newest_first)
     return [
         Verdict(item, bool(reasons[item.id]), tuple(reasons[item.id]) or (_why_pruned(item),)) for item in newest_first

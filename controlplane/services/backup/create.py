@@ -48,7 +48,7 @@ class BackupMaker:
             for name in self.store.sweep():
                 progress.note(f"deleted what an interrupted run left: {name}")
             created_at = self.clock()
-            plan = plan_set(self.store.complete(), self.source.identity(), created_at, self.full_every, wants_full)
+            plan = plan_set(self.store.good(), self.source.identity(), created_at, self.full_every, wants_full)
             self._require_space(plan)
             work = self.store.begin(created_at)
             try:

@@ -28,8 +28,8 @@ class SetStore(Protocol):
         """Delete what killed runs left; returns the names."""
         ...
 
-    def complete(self) -> list[Manifest]:
-        """Manifests of the complete sets, newest first."""
+    def good(self) -> list[Manifest]:
+        """Manifests of the complete sets that no verification found wrong, newest first."""
         ...
 
     def path(self, set_id: str) -> Path:

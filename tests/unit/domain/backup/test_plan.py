@@ -20,13 +20,13 @@ def made(name: str, days_ago: float, parent: str | None = None, system: str = "7
 
 FULL = made("full", 1)
 CASES = {
-    "the first set": ([], SERVER, False, None),
+    "there is no full set to build on": ([], SERVER, False, None),
     "a young full set is built upon": ([FULL], SERVER, False, "full"),
-    "an incremental set is built upon": ([made("i", 0.5, "full"), FULL], SERVER, False, "i"),
+    "an incremental set is not built upon": ([made("i", 0.5, "full"), FULL], SERVER, False, "full"),
     "a full set was asked for": ([FULL], SERVER, True, None),
     "this PostgreSQL has no incremental backups": ([FULL], Server("7", 1, 160014), False, None),
-    "the newest set is of another database system": ([made("f", 1, system="8")], SERVER, False, None),
-    "the newest set is of another timeline": ([made("f", 1, timeline=2)], SERVER, False, None),
+    "the newest full set is of another database system": ([made("f", 1, system="8")], SERVER, False, None),
+    "the newest full set is of another timeline": ([made("f", 1, timeline=2)], SERVER, False, None),
     "a full set is due": ([made("i", 1, "f"), made("f", 7)], SERVER, False, None),
 }
 

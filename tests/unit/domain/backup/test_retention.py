@@ -22,9 +22,9 @@ CASES = {
         {"b"},
     ),
     "a newer unusable set does not count as the last good one": (
-        [made("a", 48), made("broken", 1, usable=False)],
+        [made("older", 49, usable=False), made("a", 48), made("broken", 1, usable=False)],
         RetentionPolicy(),
-        {"a"},
+        {"a", "broken"},
     ),
     "last counts usable sets only": (
         [made("a", 72), made("b", 48), made("x", 36, usable=False), made("c", 24)],

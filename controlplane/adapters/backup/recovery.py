@@ -1,0 +1,228 @@
+"""Make a data directory out of a chain of sets, and let PostgreSQL replay WAL in it up to a target.
+
+The recovering server listens on nothing but a socket in a private folder: nobody can connect before it is known to be
+what was asked for, and the data directory in use is not touched.
+"""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess  # PostgreSQL's own programs, with arguments of ours
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from controlplane.adapters.backup.files import remove_tree, told
+from controlplane.adapters.backup.wal_archive import WalLife
+from controlplane.adapters.unprivileged import Runner
+from controlplane.domain.backup.target import RecoveryTarget
+from controlplane.errors import CmctlError
+
+LOG = "recovery.log"
+_POLL_SECONDS = 0.1
+_STOP_SECONDS = 120
+_PORT = 5432
+_UNREACHED = "recovery ended before configured recovery target was reached"
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """Where recovery ended. ``last_commit_at`` is the latest transaction replayed, None when none was."""
+
+    timeline: int
+    lsn: str
+    last_commit_at: datetime | None
+    counts: Mapping[str, int | None]
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """``runner`` says as whom PostgreSQL runs. ``superuser_password`` is given to the recovered server."""
+
+    runner: Runner
+    programs: Path
+    environment: Mapping[str, str]
+    superuser: str
+    superuser_password: str
+
+    def combine(self, chain: Sequence[Path], target: Path) -> None:
+        """Write a whole data directory into ``target`` from a full backup and those built on it.
+
+        Raises CmctlError; ``target`` is then to be deleted.
+        """
+        with told("written"):
+            if len(chain) == 1:
+                shutil.copytree(chain[0], target, symlinks=True)
+            else:
+                self._combine(chain, target)
+            target.chmod(0o700)
+            (target / "recovery.signal").touch(mode=0o600)
+            for name in ("postmaster.pid", "standby.signal"):
+                (target / name).unlink(missing_ok=True)
+            for place, folders, names in os.walk(target):
+                for name in (*folders, *names):
+                    self.runner.own(Path(place) / name)
+            self.runner.own(target)
+
+    def _combine(self, chain: Sequence[Path], target: Path) -> None:
+        command = [str(self.programs / "pg_combinebackup"), *map(str, chain), f"--output={target}", "--no-manifest"]
+        done = subprocess.run(
+            command, cwd="/", env={**self.environment, "LC_ALL": "C"}, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines() or ["no reason given"]
+            raise CmctlError(f"the sets could not be put together: {lines[-1].removeprefix('pg_combinebackup: ')}")
+
+    def recover(
+        self,
+        data: Path,
+        target: RecoveryTarget,
+        timeline: str,
+        lives: Sequence[WalLife],
+        tables: Mapping[str, Sequence[str]],
+        log: Path,
+    ) -> Recovered:
+        """Start PostgreSQL on ``data``, replay, promote, look at it, stop it.
+
+        ``tables`` maps databases to the tables whose rows are counted. Raises CmctlError that says how far it came.
+        """
+        with self._private_folder() as folder:
+            process = self._start(data, folder, [*_settings(target, timeline, lives)], log)
+            try:
+                self._wait(process, folder, log)
+                return self._look(folder, tables)
+            finally:
+                _stop(process)
+
+    @contextmanager
+    def _private_folder(self) -> Iterator[Path]:
+        # Below /tmp: a socket's path must be short.
+        folder = Path(tempfile.mkdtemp(prefix="claude-memory-recovery-", dir="/tmp"))
+        try:
+            (folder / "pg_hba.conf").write_text("local all all trust\n", encoding="ascii")
+            self.runner.own(folder / "pg_hba.conf")
+            self.runner.own(folder)
+            yield folder
+        finally:
+            remove_tree(folder)
+
+    def _start(self, data: Path, folder: Path, settings: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
+        command = [
+            *self.runner.prefix,
+            str(self.runner.programs / "postgres"),
+            "-D",
+            str(data),
+            *(
+                part
+                for setting in (
+                    f"port={_PORT}",
+                    "listen_addresses=",
+                    f"unix_socket_directories={folder}",
+                    "unix_socket_permissions=0700",
+                    f"hba_file={folder / 'pg_hba.conf'}",
+                    "hot_standby=off",
+                    "logging_collector=off",
+                    "log_destination=stderr",
+                    *settings,
+                )
+                for part in ("-c", setting)
+            ),
+        ]
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                command, cwd="/", env=dict(self.environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+
+    def _wait(self, process: "subprocess.Popen[bytes]", folder: Path, log: Path) -> None:
+        while process.poll() is None:
+            try:
+                with self._connected(folder) as connection:
+                    row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+                if row == (False,):
+                    return
+            except psycopg.OperationalError:
+                pass
+            time.sleep(_POLL_SECONDS)
+        raise CmctlError(f"recovery failed: {_reason(log)}", hint=f"PostgreSQL's messages are in {log}")
+
+    def _look(self, folder: Path, tables: Mapping[str, Sequence[str]]) -> Recovered:
+        try:
+            with self._connected(folder) as connection:
+                row = connection.execute(
+                    "SELECT (SELECT timeline_id FROM pg_control_checkpoint()), pg_last_wal_replay_lsn()::text,"
+                    " pg_last_xact_replay_timestamp()"
+                ).fetchone()
+                secret = connection.pgconn.encrypt_password(
+                    self.superuser_password.encode(), self.superuser.encode(), b"scram-sha-256"
+                ).decode()
+                role = sql.Identifier(self.superuser)
+                connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(secret)))
+            counts: dict[str, int | None] = {}
+            for database, names in tables.items():
+                counts |= self._count(folder, database, names)
+        except psycopg.Error as error:
+            raise CmctlError(f"the recovered PostgreSQL cannot be read: {str(error).strip()}") from error
+        if row is None:
+            raise CmctlError("the recovered PostgreSQL does not say where it stopped")
+        return Recovered(row[0], str(row[1]), row[2], counts)
+
+    def _count(self, folder: Path, database: str, tables: Sequence[str]) -> Iterator[tuple[str, int | None]]:
+        with self._connected(folder, database) as connection:
+            for table in tables:
+                exists = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchone() == (True,)
+                query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+                row = connection.execute(query).fetchone() if exists else None
+                yield table, row[0] if row else None
+
+    def _connected(self, folder: Path, database: str = "postgres") -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            host=str(folder), port=_PORT, dbname=database, user=self.superuser, connect_timeout=5, autocommit=True
+        )
+
+
+def _settings(target: RecoveryTarget, timeline: str, lives: Sequence[WalLife]) -> Iterator[str]:
+    yield f"restore_command={restore_command([life.folder for life in lives])}"
+    yield "recovery_target_action=promote"
+    yield f"recovery_target_timeline={timeline}"
+    if target.time is not None:
+        yield f"recovery_target_time={target.time.isoformat()}"
+    if target.lsn is not None:
+        yield f"recovery_target_lsn={target.lsn}"
+    if target.name is not None:
+        yield f"recovery_target_name={target.name}"
+
+
+def restore_command(folders: Sequence[Path]) -> str:
+    """Shell command that gives PostgreSQL one file of the archive: whole ones first, else the one that was growing."""
+    places = [shlex.quote(str(folder)).replace("%", "%%") for folder in folders]
+    whole = "".join(f"test -f {place}/%f && exec cp {place}/%f %p; " for place in reversed(places))
+    growing = "".join(f"test -f {place}/%f.partial && exec cp {place}/%f.partial %p; " for place in reversed(places))
+    return f"{whole}{growing}exit 1"
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _reason(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    fatal = [line.split("FATAL:", 1)[1].strip() for line in lines if "FATAL:" in line]
+    if any(_UNREACHED in line for line in fatal):
+        return "the WAL archive ends before the target"
+    return (fatal or lines or ["no reason given"])[-1]

@@ -1,0 +1,56 @@
+"""The sets and the archive as a restore needs them."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+
+from controlplane.adapters.backup import checks
+from controlplane.adapters.backup.catalogue import Catalogue
+from controlplane.adapters.backup.wal_archive import WalArchive
+from controlplane.domain.backup.manifest import Manifest
+from controlplane.domain.backup.target import Lsn
+from controlplane.domain.backup.verification import Verification
+from controlplane.services.backup.ports import Progress
+
+
+@dataclass(frozen=True)
+class RestoreSets:
+    """Reads ``catalogue`` and ``archive``."""
+
+    catalogue: Catalogue
+    archive: WalArchive
+
+    def complete(self) -> list[Manifest]:
+        """Manifests of the complete sets, newest first."""
+        return self.catalogue.complete()
+
+    def verifications(self) -> Mapping[str, Verification]:
+        """The latest verification of each set."""
+        return self.catalogue.verifications()
+
+    def problems_of(self, manifest: Manifest, progress: Progress) -> Sequence[str]:
+        """What is wrong with a set's files now, byte by byte."""
+        problems, _ = checks.hashes(self.catalogue.path(manifest.id), manifest, progress)
+        return problems
+
+    def archive_end(self, system_identifier: str) -> Lsn | None:
+        """How far the WAL archive of a system goes at most, None without one."""
+        return self.archive.end(system_identifier)
+
+    def locked(self, purpose: str) -> AbstractContextManager[None]:
+        """One at a time. Raises Refused."""
+        return self.catalogue.locked(purpose)
+
+    def record(self, event: str, moment: datetime, details: Mapping[str, object]) -> None:
+        """Append to the history."""
+        self.catalogue.record(event, moment, details)
+
+    def abandon_wal_since(self, moment: datetime) -> None:
+        """What was archived since then belongs to a history that has ended."""
+        self.archive.abandon_since(moment)
+
+    def past_seconds(self) -> float | None:
+        """How long the last restore took."""
+        past = [item for item in self.catalogue.history() if item.get("event") == "restored"]
+        return float(past[-1]["total_seconds"]) if past else None

@@ -1,0 +1,177 @@
+"""``cmctl restore``."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from controlplane.cli.invocation import Invocation
+from controlplane.cli.output import colour, emit, output_option
+
+if TYPE_CHECKING:
+    from controlplane.domain.backup.restoring import RestorePlan, RestoreReport
+    from controlplane.domain.backup.target import RecoveryTarget
+
+Part = Literal["postgresql", "vectors", "configuration"]
+BY_DEFAULT: tuple[Part, ...] = ("postgresql", "vectors")
+
+
+@click.command()
+@click.argument("id", default="latest")
+@click.option("--target-time", metavar="TIME", help="Recover up to this time, with its zone: 2026-11-20T03:00:00Z.")
+@click.option("--target-lsn", metavar="LSN", help="Recover up to this position of the write-ahead log.")
+@click.option("--target-name", metavar="NAME", help="Recover up to this restore point.")
+@click.option(
+    "--target-timeline", default="latest", show_default=True, help="latest, current (the set's own), or a number."
+)
+@click.option(
+    "--only",
+    type=click.Choice(["postgresql", "vectors", "configuration"]),
+    multiple=True,
+    help="Only this part; default: postgresql and vectors. May be given more than once.",
+)
+@click.option(
+    "--to", "into", type=click.Path(path_type=Path), help="Into this new folder, beside production, and start nothing."
+)
+@click.option("--confirm", metavar="NAME", show_envvar=True, help="The name that the plan shows, instead of typing it.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@click.option("--rollback", is_flag=True, help="Put back what the latest restore replaced.")
+@click.option("--drop-replaced", is_flag=True, help="Delete what the latest restore replaced.")
+@output_option
+@click.pass_obj
+def restore(
+    invocation: Invocation,
+    id: str,
+    target_time: str | None,
+    target_lsn: str | None,
+    target_name: str | None,
+    target_timeline: str,
+    only: tuple[Part, ...],
+    into: Path | None,
+    confirm: str | None,
+    dry_run: bool,
+    rollback: bool,
+    drop_replaced: bool,
+    output: str,
+) -> int | None:
+    """Restore the recovery set ID; by default the newest good one, and all WAL after it.
+
+    Prints its plan and asks for a name. What is replaced is kept aside until
+    --drop-replaced. Until the data are exchanged, a failure leaves everything
+    as it was. Cut off, it can be run again, or rolled back.
+    """
+    from controlplane.cli.backup_progress import stderr_steps
+    from controlplane.cli.settings import load_settings
+    from controlplane.cli.signals import end_like_ctrl_c
+    from controlplane.config.load import locate
+    from controlplane.services.backup.restore import Wish
+    from controlplane.wiring.restore import restorer
+
+    end_like_ctrl_c()
+    target = _target(target_time, target_lsn, target_name)
+    timeline = _timeline(target_timeline)
+    steps = stderr_steps()
+    _require_new(into)
+    locations = locate(invocation.config, invocation.data_dir)
+    service = restorer(load_settings(invocation), locations, steps, into.absolute() if into else None)
+    try:
+        if rollback or drop_replaced:
+            _confirmed(service.name, confirm)
+            journal = service.rollback(steps) if rollback else service.drop_replaced()
+            steps.done()
+            words = "rolled back" if rollback else "dropped what it replaced"
+            emit(journal.to_json(), output, lambda: f"restore {journal.id}: {words}")
+            return None
+        wish = Wish(id, target, timeline, only or BY_DEFAULT)
+        plan = service.plan(wish)
+        if dry_run:
+            emit(plan, output, lambda: _plan(plan, into))
+            return None
+        click.echo(_plan(plan, into), err=True)
+        if into is None:
+            _confirmed(plan.confirm_name, confirm)
+            report = service.restore(plan, wish, steps)
+        else:
+            report = service.restore_beside(plan, wish, steps)
+    finally:
+        steps.done()
+    emit(report, output, lambda: _report(report))
+    return 1 if report.problems else 0
+
+
+def _target(time: str | None, lsn: str | None, name: str | None) -> "RecoveryTarget":
+    from datetime import datetime
+
+    from controlplane.domain.backup.target import Lsn, RecoveryTarget
+    from controlplane.errors import UsageProblem
+
+    try:
+        moment = datetime.fromisoformat(time) if time is not None else None
+    except ValueError as error:
+        raise UsageProblem(f"--target-time: {time!r} is no time", hint="such as 2026-11-20T03:00:00Z") from error
+    try:
+        return RecoveryTarget(time=moment, lsn=Lsn.parse(lsn) if lsn is not None else None, name=name)
+    except ValueError as error:
+        raise UsageProblem(str(error), hint="see cmctl restore --help") from error
+
+
+def _timeline(text: str) -> str:
+    from controlplane.errors import UsageProblem
+
+    if text not in ("latest", "current") and not (text.isdecimal() and int(text) > 0):
+        raise UsageProblem(f"--target-timeline: {text!r} is none", hint="latest, current, or a number from 1 on")
+    return text
+
+
+def _require_new(into: Path | None) -> None:
+    from controlplane.errors import Refused
+
+    if into is not None and into.exists() and (not into.is_dir() or any(into.iterdir())):
+        raise Refused(f"--to: {into} is not an empty folder", hint="name a new one")
+
+
+def _confirmed(name: str, given: str | None) -> None:
+    from controlplane.errors import Refused
+
+    if given is None and sys.stdin.isatty():
+        given = click.prompt(f"Type {name} to go on", err=True)
+    if given != name:
+        problem = "nobody confirmed it" if given is None else f"{given!r} is not the name"
+        raise Refused(f"not restored: {problem}", hint=f"add --confirm {name}")
+
+
+def _plan(plan: "RestorePlan", into: Path | None) -> str:
+    lines = [
+        ["set", f"{plan.set_id}" + (f", which builds on {', '.join(plan.chain[:-1])}" if len(plan.chain) > 1 else "")],
+        ["recover", f"{', '.join(plan.parts)} up to {plan.target}, timeline {plan.timeline}"],
+    ]
+    if into is None:
+        lines += [
+            ["stop", ", ".join(plan.stops) or "nothing: nothing of it runs"],
+            ["replace", ", ".join(plan.replaces)],
+            ["lost", f"everything after {plan.lost_after}" if "postgresql" in plan.parts else plan.lost_after],
+            ["kept", "what is replaced, until cmctl restore --drop-replaced"],
+        ]
+    else:
+        lines.append(["into", str(into)])
+    usual = f"{plan.usual_seconds:.0f} s the last time" if plan.usual_seconds is not None else "not known yet"
+    lines.append(["takes", usual])
+    return "\n".join(f"{name:<9}{text}" for name, text in lines)
+
+
+def _report(report: "RestoreReport") -> str:
+    lines = [
+        ["set", report.set_id],
+        ["reached", f"{report.reached_lsn} on timeline {report.timeline}, target {report.target}"],
+        ["commit", f"{report.last_commit_at:%Y-%m-%d %H:%M:%S.%f} UTC" if report.last_commit_at else "none replayed"],
+        ["RPO", f"{report.rpo_seconds:.1f} s at most" if report.rpo_seconds is not None else "not measured"],
+        ["RTO", f"{report.rto_seconds:.1f} s ({report.total_seconds:.1f} s with preparing)"],
+    ]
+    rows = ", ".join(f"{name} {count}" for name, count in report.counts.items())
+    if rows:
+        lines.append(["rows", rows])
+    if report.vectors_missing is not None:
+        lines.append(["vectors", f"{report.vectors_missing} were missing, {report.vectors_surplus} too many; repaired"])
+    lines += [["problem", colour(text, "red")] for text in report.problems]
+    return "\n".join(f"{name:<9}{text}" for name, text in lines)

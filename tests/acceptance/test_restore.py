@@ -1,0 +1,249 @@
+"""Restoring a real stack: to a moment in the middle of a load, after losing everything, cut off anywhere, and back."""
+
+import asyncio
+import json
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client import Client
+
+from tests.support.backups import MEMORY_DATABASE, PARTS, create, sets_folder, value
+from tests.support.postgresql import binaries
+from tests.support.stack import EmbeddedStack, wait_until
+
+pytestmark = pytest.mark.stack
+CONFIRMED = ("--confirm", "data")
+SUMS = (
+    "SELECT array[(SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(bbalance) FROM pgbench_branches),"
+    " (SELECT sum(tbalance) FROM pgbench_tellers), (SELECT sum(delta) FROM pgbench_history)]"
+)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[EmbeddedStack]:
+    stack = EmbeddedStack()
+    try:
+        stack.up(*PARTS)
+        pgbench(stack, "--initialize", "--quiet")
+        remember(stack, [f"memory number {number} about tea" for number in range(20)])
+        create(stack)
+        yield stack
+    finally:
+        stack.remove()
+
+
+def pgbench_command(stack: EmbeddedStack, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    command = [str(binaries() / "pgbench"), "-h", "127.0.0.1", "-p", str(stack.port("postgresql")), "-U", "postgres"]
+    environment = {**stack.environment, "PGPASSWORD": stack.secret("postgresql_superuser_password")}
+    return [*command, *arguments, MEMORY_DATABASE], environment
+
+
+def pgbench(stack: EmbeddedStack, *arguments: str) -> None:
+    command, environment = pgbench_command(stack, *arguments)
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+def remember(stack: EmbeddedStack, texts: list[str]) -> None:
+    async def store() -> None:
+        async with Client(stack.url("mcp_server", "/mcp")) as client:
+            result = await client.call_tool("store_batch", {"memories": [{"content": text} for text in texts]})
+            assert not result.is_error, result.content
+
+    asyncio.run(store())
+
+
+def found(stack: EmbeddedStack, query: str) -> list[str]:
+    async def search() -> Any:
+        async with Client(stack.url("mcp_server", "/mcp")) as client:
+            return await client.call_tool("search", {"query": query, "mode": "meaning", "limit": 1})
+
+    answer = dict(asyncio.run(search()).structured_content or {})
+    return [item["content"] for item in answer["results"]]
+
+
+def restore(stack: EmbeddedStack, *arguments: str) -> dict[str, Any]:
+    result = stack.cmctl("restore", *arguments, *CONFIRMED, "-o", "json")
+    assert result.returncode == 0, result.stderr
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report
+
+
+def drop_replaced(stack: EmbeddedStack) -> None:
+    assert stack.cmctl("restore", "--drop-replaced", *CONFIRMED).returncode == 0
+
+
+def history(stack: EmbeddedStack) -> int:
+    return int(value(stack, "SELECT count(*) FROM pgbench_history"))
+
+
+def test_to_a_moment_in_the_middle_of_a_load_and_back(stack: EmbeddedStack) -> None:
+    command, environment = pgbench_command(stack, "--client=4", "--transactions=500")
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as load:
+        wait_until(lambda: history(stack) > 300, what="some transactions")
+        moment = value(stack, "SELECT clock_timestamp()")
+        assert load.wait() == 0
+    assert history(stack) == 2000
+    report = restore(stack, "--target-time", moment.isoformat())
+    assert history(stack) in range(300, 2000)
+    assert len(set(value(stack, SUMS))) == 1
+    assert datetime.fromisoformat(report["last_commit_at"]) <= moment
+    assert (report["timeline"], report["problems"], report["rto_seconds"] > 0) == (2, [], True)
+    assert report["vectors_surplus"] == 0
+    assert found(stack, "memory number 7 about tea") == ["memory number 7 about tea"]
+    back = stack.cmctl("restore", "--rollback", *CONFIRMED)
+    assert back.returncode == 0, back.stderr
+    assert history(stack) == 2000
+    assert value(stack, "SELECT timeline_id FROM pg_control_checkpoint()") == 1
+
+
+def test_everything_is_lost_but_the_archive(stack: EmbeddedStack) -> None:
+    remember(stack, ["the last thing that was stored, about whales"])
+    stored = value(stack, "SELECT count(*) FROM memories")
+    for process in [item for item in stack.processes() if "pg_receivewal" not in item.name()]:
+        process.kill()
+    stack.down()
+    shutil.rmtree(stack.data_dir / "postgresql")
+    shutil.rmtree(stack.data_dir / "qdrant")
+    report = restore(stack)
+    assert value(stack, "SELECT count(*) FROM memories") == stored == report["counts"]["memories"]
+    assert report["counts_in_set"]["memories"] == stored - 1
+    # The set's vectors lack it; the server makes it from PostgreSQL, at its start or when it is asked to compare.
+    told = ["the last thing that was stored, about whales"]
+    wait_until(lambda: found(stack, "whales") == told, what="the vector that came after the set")
+    again = stack.cmctl("restore", "--rollback", *CONFIRMED)
+    assert (again.returncode, "nothing to roll back to" in again.stderr) == (5, True), again.stderr
+    drop_replaced(stack)
+
+
+def test_the_next_set_after_a_restore_is_full_and_can_be_restored(stack: EmbeddedStack) -> None:
+    made = create(stack)
+    assert made["kind"] == "full"
+    pgbench(stack, "--transactions=5", "--no-vacuum")
+    before = history(stack)
+    restore(stack, "--only", "postgresql")
+    assert history(stack) == before
+    drop_replaced(stack)
+
+
+def test_killed_at_any_moment_it_can_be_run_again_or_rolled_back(stack: EmbeddedStack) -> None:
+    create(stack)
+    pgbench(stack, "--transactions=5", "--no-vacuum")
+    before = history(stack)
+    chosen = random.Random(3)
+    for attempt in range(3):
+        began = time.monotonic()
+        seconds = chosen.uniform(2, 12)
+        with subprocess.Popen(
+            stack.command("restore", *CONFIRMED), env=stack.environment, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+        assert time.monotonic() - began < 240
+        if attempt % 2 and (stack.data_dir / "restore.json").exists():
+            result = stack.cmctl("restore", "--rollback", *CONFIRMED)
+            assert result.returncode == 0, result.stderr
+            stack.up(*PARTS)
+        else:
+            restore(stack)
+        assert history(stack) == before
+        assert stack.cmctl("backup", "create").returncode == 0
+
+
+def test_between_two_renames_nothing_starts_on_half_a_data_directory(stack: EmbeddedStack) -> None:
+    stack.down()
+    journal = {
+        "id": "20260101T000000Z",
+        "set_id": "x",
+        "step": "swapping",
+        "parts": ["postgresql"],
+        "began_at": datetime.now(UTC).isoformat(),
+        "had": {"postgresql": True},
+        "components": list(PARTS),
+    }
+    aside = stack.data_dir / "replaced" / journal["id"]
+    aside.mkdir(parents=True)
+    (stack.data_dir / "postgresql").rename(aside / "postgresql")
+    (stack.data_dir / "restore.json").write_text(json.dumps(journal))
+    refused = stack.cmctl("up", *PARTS)
+    assert (refused.returncode, "was cut off" in refused.stderr) == (5, True), refused.stderr
+    assert not (stack.data_dir / "postgresql").exists()
+    back = stack.cmctl("restore", "--rollback", *CONFIRMED)
+    assert back.returncode == 0, back.stderr
+    assert history(stack) > 0
+
+
+def test_beside_production_into_a_folder(stack: EmbeddedStack, tmp_path: Path) -> None:
+    pid = stack.pid("postgresql")
+    into = stack.folder / "beside"
+    result = stack.cmctl("restore", "--to", str(into), "-o", "json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["counts"]["memories"] == value(stack, "SELECT count(*) FROM memories")
+    assert (into / "postgresql" / "PG_VERSION").exists()
+    assert stack.pid("postgresql") == pid
+    again = stack.cmctl("restore", "--to", str(into))
+    assert (again.returncode, "not an empty folder" in again.stderr) == (5, True)
+
+
+REFUSED = {
+    "the future": (["--target-time", (datetime.now(UTC) + timedelta(days=1)).isoformat()], 2, "is in the future"),
+    "before the first set": (["--target-time", "2020-01-01T00:00:00Z"], 2, "is before the first set"),
+    "no zone": (["--target-time", "2020-01-01T00:00:00"], 2, "needs a zone"),
+    "beyond the archive": (["--target-lsn", "FF/0"], 2, "is beyond the archive"),
+    "two targets": (["--target-lsn", "0/1", "--target-name", "x"], 2, "at most one"),
+    "no such set": (["20200101T000000Z"], 2, "there is no complete set"),
+    "no such timeline": (["--target-timeline", "99"], 1, "recovery failed"),
+    "no such restore point": (["--target-name", "nonsense"], 1, "the WAL archive ends before the target"),
+    "not confirmed": (["--confirm", "other"], 5, "'other' is not the name"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code", "sentence"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_cannot_be_leaves_everything_as_it_was(
+    stack: EmbeddedStack, arguments: list[str], code: int, sentence: str
+) -> None:
+    confirmed = () if "--confirm" in arguments else CONFIRMED
+    result = stack.cmctl("restore", *arguments, *confirmed)
+    assert (result.returncode, sentence in result.stderr) == (code, True), result.stderr
+    assert history(stack) > 0
+    assert not (stack.data_dir / "restoring").exists()
+
+
+def test_a_damaged_set_is_found_and_not_restored(stack: EmbeddedStack) -> None:
+    made = create(stack)
+    verified = stack.cmctl("backup", "verify", made["id"])
+    assert verified.returncode == 0, verified.stdout
+    damaged = sorted((Path(made["path"]) / "postgresql" / "base").rglob("[0-9]*"))[5]
+    content = bytearray(damaged.read_bytes() or b"x")
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    refused = stack.cmctl("restore", made["id"], *CONFIRMED)
+    assert (refused.returncode, "is damaged and is not restored" in refused.stderr) == (5, True), refused.stderr
+    found = stack.cmctl("backup", "verify", made["id"], "-o", "json")
+    assert found.returncode == 1
+    assert json.loads(found.stdout)[0]["problems"] == [f"{damaged.relative_to(made['path'])} is not as it was written"]
+    assert stack.json("backup", "show", "latest")["id"] != made["id"]
+    assert create(stack)["parent_id"] != made["id"]
+
+
+def test_no_room_for_a_set_is_one_sentence_and_no_set(stack: EmbeddedStack) -> None:
+    listed = stack.json("backup", "list")
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+
+    result = stack.cmctl("backup", "create", "--full", preexec_fn=small_files)
+    assert result.returncode == 1, result.stderr
+    assert "error: the physical backup failed" in result.stderr
+    assert stack.json("backup", "list") == listed
+    assert list(sets_folder(stack).glob(".partial-*")) == []
