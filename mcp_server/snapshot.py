@@ -17,6 +17,8 @@ from mcp_server.reindex import admin_client
 from mcp_server.services.snapshot import IDENTITY_MEMBER, take
 
 RECONCILE_SECONDS = 600.0
+# The copy is made before the first byte is sent: of a large shard on a busy machine that takes its time.
+SNAPSHOT_TIMEOUT = httpx2.Timeout(600.0, connect=5.0)
 
 
 async def run(settings: Settings, file: Path) -> dict[str, Any]:
@@ -77,7 +79,7 @@ async def reconcile(settings: Settings) -> dict[str, Any]:
 async def _from_server(settings: Settings, file: Path) -> None:
     async with admin_client(settings) as client:
         try:
-            async with client.stream("POST", "/admin/snapshot") as response:
+            async with client.stream("POST", "/admin/snapshot", timeout=SNAPSHOT_TIMEOUT) as response:
                 if response.status_code != httpx2.codes.OK:
                     await response.aread()
                     _check(response, client)
@@ -88,7 +90,8 @@ async def _from_server(settings: Settings, file: Path) -> None:
         except httpx2.ConnectError as error:
             raise ServerUnreachable(f"memory server at {client.base_url}: {error}") from error
         except httpx2.TransportError as error:
-            raise MemoryServerError(f"memory server at {client.base_url}: the snapshot broke off: {error}") from error
+            reason = str(error) or type(error).__name__
+            raise MemoryServerError(f"memory server at {client.base_url}: the snapshot broke off: {reason}") from error
 
 
 def _check(response: httpx2.Response, client: httpx2.AsyncClient) -> None:

@@ -1,6 +1,8 @@
 """A snapshot of the running server's vectors is a shard of its own with the same vectors."""
 
 import json
+import os
+import signal
 import subprocess
 import tarfile
 import urllib.error
@@ -14,6 +16,8 @@ import pytest
 from mcp_server.adapters.vectors.edge import EdgeVectors
 from tests.support.memory_server import PROGRAM, MemoryServer
 from tests.support.postgresql import PostgresqlCluster
+
+ORDINARY_TIMEOUT_SECONDS = 5
 
 
 def command(server: MemoryServer, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -77,3 +81,17 @@ async def test_reconciling_finds_what_equal_counts_hide(
     assert (repaired.returncode, json.loads(repaired.stdout)) == (0, {"missing": 1, "surplus": 1}), repaired.stderr
     again = command(server, "reconcile")
     assert json.loads(again.stdout)["surplus"] == 0
+
+
+def test_a_server_that_takes_its_time_is_waited_for(server: MemoryServer, tmp_path: Path) -> None:
+    # As on a busy machine with a large shard: the copy takes longer than an ordinary request may.
+    with subprocess.Popen(
+        [str(PROGRAM), "snapshot", str(tmp_path / "vectors.tar"), "--config", str(server.config_file)]
+    ) as snapshot:
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                snapshot.wait(ORDINARY_TIMEOUT_SECONDS + 2)
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        assert snapshot.wait(60) == 0
