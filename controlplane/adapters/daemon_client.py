@@ -8,7 +8,7 @@ from controlplane.adapters.http import get_json
 from controlplane.domain.alert import Alert, priority_of
 from controlplane.domain.check import CheckResult, CheckState
 from controlplane.domain.slo_status import objective_status
-from controlplane.domain.status import DaemonAnswer
+from controlplane.domain.status import DaemonAnswer, StatusForecast
 from controlplane.errors import CmctlError
 
 
@@ -34,6 +34,33 @@ class DaemonClient:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CmctlError(f"{self._url}: not an answer of the control plane") from error
+
+    async def forecasts(self) -> list[StatusForecast]:
+        """What it forecasts, the nearest end first. Raises DependencyUnreachable, CmctlError."""
+        token = self._token()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = await get_json(f"{self._url}/api/v1/forecasts", self._timeout_seconds, headers)
+        try:
+            return [_forecast(item) for item in answer if item["state"] != "learning"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise CmctlError(f"{self._url}: not an answer of the control plane") from error
+
+
+def _forecast(item: Mapping[str, Any]) -> StatusForecast:
+    early, expected, late = (
+        None if item[name] is None else _moment(item[name]) for name in ("early_at", "expected_at", "late_at")
+    )
+    return StatusForecast(
+        resource=str(item["resource"]),
+        title=str(item["title"]),
+        labels={str(name): str(value) for name, value in item["labels"].items()},
+        level=float(item["level"]),
+        limit=float(item["limit"]),
+        unit=str(item["unit"]),
+        early_at=early,
+        expected_at=expected,
+        late_at=late,
+    )
 
 
 def _check(item: Mapping[str, Any]) -> CheckResult:

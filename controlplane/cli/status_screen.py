@@ -33,6 +33,7 @@ def render(report: StatusReport, show_all: bool = False) -> str:
     parts.append(_objectives(report))
     colour_of = CheckState.WARNING if report.backup.state == "stale" else CheckState.OK
     parts.append(f"LAST BACKUP  {paint(report.backup.message, colour_of)}")
+    parts.append(_forecasts(report))
     parts.append("\n".join(f"hint: {hint}" for hint in report.hints))
     return "\n\n".join(part for part in parts if part)
 
@@ -150,6 +151,36 @@ def bar(resource: Resource) -> str:
     top = 100.0 if resource.unit == "%" else (resource.critical or resource.value or 1.0) * _ROOM_BEYOND_CRITICAL
     filled = min(BAR_WIDTH, max(0, round(BAR_WIDTH * resource.value / top))) if top else 0
     return "[" + paint("#" * filled, resource.state) + "." * (BAR_WIDTH - filled) + "]"
+
+
+def _forecasts(report: StatusReport) -> str:
+    """What will be full, the nearest first; what is not within the horizon has no line."""
+    now = report.generated_at
+    rows = [
+        [
+            " ".join([item.title, *item.labels.values()]),
+            f"{amount(item.level, item.unit)} of {amount(item.limit, item.unit)}",
+            paint(in_days(item.expected_at, now), _urgency(item.expected_at, now)),
+            f"{in_days(item.early_at, now)} to {in_days(item.late_at, now)}",
+        ]
+        for item in report.forecasts
+        if item.expected_at is not None
+    ]
+    return "FORECASTS\n" + format_table(["RESOURCE", "USED", "FULL IN", "80 % INTERVAL"], rows) if rows else ""
+
+
+def in_days(moment: datetime | None, now: datetime) -> str:
+    """How far ahead, in days, below two days in hours; None is later than anybody can tell."""
+    if moment is None:
+        return "later"
+    hours = max(0.0, (moment - now).total_seconds() / 3600)
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
+
+
+def _urgency(moment: datetime | None, now: datetime) -> CheckState:
+    """As the alert rules have it: a week is a warning, a day is critical."""
+    days = float("inf") if moment is None else (moment - now).total_seconds() / 86_400
+    return CheckState.CRITICAL if days < 1 else CheckState.WARNING if days < 7 else CheckState.OK
 
 
 def _limits(resource: Resource) -> str:

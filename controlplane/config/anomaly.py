@@ -28,6 +28,23 @@ class AnomalyWatch(_Section):
     )
 
 
+class ForecastResource(_Section):
+    """Something that can be full."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Unique name, snake_case.")
+    used: str = Field(min_length=1, max_length=4000, description="PromQL: how much of it is used.")
+    limit: str = Field(
+        min_length=1, max_length=4000, description="A number, or PromQL with the same labels: how much there is."
+    )
+    title: str = Field("", max_length=200, description="What it is, for people; default: the name.")
+    title_zh: str = Field("", max_length=200, description="The same in Chinese.")
+    unit: str = Field("", max_length=20, description="Unit of its values.")
+    service: str = Field("", max_length=100, description="Service that it belongs to.")
+    labels: list[str] = Field(
+        default_factory=list, description="Labels that tell its series apart; default: all that `used` has."
+    )
+
+
 class Anomaly(_Section):
     """Series that are scored as they stream, and what is told of them. See docs/anomaly.md."""
 
@@ -60,6 +77,12 @@ class Anomaly(_Section):
     deploy_settle_seconds: float = Field(
         900, ge=0, le=86_400, description="For so long after a recorded deploy nothing is scored or learnt."
     )
+    forecasts: list[ForecastResource] = Field(
+        default_factory=list, description="Further things that can be full. One with a built-in name replaces that."
+    )
+    forecasts_disabled: list[str] = Field(default_factory=list, description="Names of built-in forecasts to leave out.")
+    forecast_interval_seconds: float = Field(900, ge=1, le=86_400, description="How often forecasts are made anew.")
+    forecast_horizon_days: float = Field(90, gt=0, le=400, description="What is not full by then is not forecast.")
     retention_days: int = Field(400, ge=1, description="How long ended episodes are kept.")
 
     @model_validator(mode="after")
@@ -67,4 +90,7 @@ class Anomaly(_Section):
         names = [watch.name for watch in self.watches]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"watches: more than one watch is named {twice[0]!r}")
+        names = [forecast.name for forecast in self.forecasts]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"forecasts: more than one forecast is named {twice[0]!r}")
         return self

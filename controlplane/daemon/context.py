@@ -17,6 +17,7 @@ from controlplane.services.alerts import CurrentAlerts
 from controlplane.services.anomaly.live import LiveAnomalies
 from controlplane.services.anomaly.ports import AnomalyStore
 from controlplane.services.backup.watch import BackupWatch
+from controlplane.services.forecasts import Forecasts
 from controlplane.services.ingest import AlertIngest
 from controlplane.services.jobs import JobService
 from controlplane.services.maintenance import MaintenanceService
@@ -114,6 +115,7 @@ class Daemon:
     anomalies: LiveAnomalies
     anomaly_store: AnomalyStore
     slo_board: SloBoard
+    forecasts: Forecasts
     templates: Path
     docs: Path
     backups: BackupWatch

@@ -121,6 +121,21 @@ class DaemonStatus:
 
 
 @dataclass(frozen=True)
+class StatusForecast:
+    """When a resource is full, as the daemon forecast it; the bounds are None beyond the horizon."""
+
+    resource: str
+    title: str
+    labels: Mapping[str, str]
+    level: float
+    limit: float
+    unit: str
+    early_at: datetime | None
+    expected_at: datetime | None
+    late_at: datetime | None
+
+
+@dataclass(frozen=True)
 class StatusReport:
     """Everything, with one overall state. ``source`` says who was asked for what is shown."""
 
@@ -137,6 +152,7 @@ class StatusReport:
     backup: LastBackup
     objectives: Sequence[ObjectiveStatus]
     hints: Sequence[str] = field(default_factory=tuple)
+    forecasts: Sequence[StatusForecast] = ()
 
 
 @dataclass(frozen=True)

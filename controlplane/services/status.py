@@ -2,13 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from controlplane.domain.alert import Alert
 from controlplane.domain.component import ComponentStatus
-from controlplane.domain.status import AlertmanagerAnswer, DaemonAnswer, LastBackup, Seen, StatusReport, compose
+from controlplane.domain.status import (
+    AlertmanagerAnswer,
+    DaemonAnswer,
+    LastBackup,
+    Seen,
+    StatusForecast,
+    StatusReport,
+    compose,
+)
 from controlplane.errors import CmctlError
 from controlplane.services.checks import CheckEngine, utc_now
 
@@ -44,13 +52,14 @@ class StatusService:
     urls: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], datetime] = utc_now
     backup: Callable[[], LastBackup] = LastBackup
+    forecasts: Callable[[], Awaitable[Sequence[StatusForecast]]] | None = None
 
     async def report(self) -> StatusReport:
         """The state of everything now; takes as long as the slowest check."""
-        checks, components, daemon, alertmanager = await asyncio.gather(
-            self.engine.run_all(), self._components(), self._daemon(), self._alertmanager()
+        checks, components, daemon, alertmanager, forecasts = await asyncio.gather(
+            self.engine.run_all(), self._components(), self._daemon(), self._alertmanager(), self._forecasts()
         )
-        return compose(
+        report = compose(
             Seen(
                 self.clock(),
                 checks,
@@ -62,6 +71,14 @@ class StatusService:
                 self.backup(),
             )
         )
+        return replace(report, forecasts=forecasts)
+
+    async def _forecasts(self) -> Sequence[StatusForecast]:
+        """What the daemon forecasts; nothing when it does not say, which the report says elsewhere."""
+        try:
+            return await self.forecasts() if self.forecasts else ()
+        except CmctlError:
+            return ()
 
     async def _components(self) -> Sequence[ComponentStatus] | None:
         try:

@@ -9,6 +9,7 @@ from controlplane.adapters.store.anomalies import PostgresAnomalyStore
 from controlplane.adapters.store.database import Database
 from controlplane.adapters.store.maintenance import PostgresMaintenanceStore
 from controlplane.config.default_checks import local_url
+from controlplane.config.default_forecasts import resources
 from controlplane.config.default_watches import watches
 from controlplane.config.schema import Settings
 from controlplane.domain.anomaly.alerts import AlertLinks, AlertPolicy
@@ -17,6 +18,7 @@ from controlplane.services.anomaly.alerting import AnomalyAlerts
 from controlplane.services.anomaly.live import LiveAnomalies, LiveOptions
 from controlplane.services.anomaly.ports import AnomalyStore
 from controlplane.services.anomaly.quiet import RecordedQuiet
+from controlplane.services.forecasts import Forecasts
 from controlplane.services.jobs import Task
 from controlplane.services.rendering import rule_options
 
@@ -63,8 +65,18 @@ def alert_links(settings: Settings) -> AlertLinks:
     )
 
 
-def anomaly_tasks(settings: Settings, anomalies: LiveAnomalies, store: PostgresAnomalyStore) -> dict[str, Task]:
-    """The scheduled tasks of live detection; none while it is switched off."""
+def build_forecasts(settings: Settings) -> Forecasts:
+    """Forecasts as configured. Raises InvalidConfiguration."""
+    section = settings.anomaly
+    source = PrometheusPoints(local_url(settings, "prometheus"), section.query_timeout_seconds, 1)
+    chosen = resources(settings) if section.enabled else []
+    return Forecasts(chosen, source, lambda: datetime.now(UTC), section.forecast_horizon_days)
+
+
+def anomaly_tasks(
+    settings: Settings, anomalies: LiveAnomalies, store: PostgresAnomalyStore, forecasts: Forecasts
+) -> dict[str, Task]:
+    """The scheduled tasks of live detection and forecasts; none while it is switched off."""
     section = settings.anomaly
     if not anomalies.watches:
         return {}
@@ -80,6 +92,13 @@ def anomaly_tasks(settings: Settings, anomalies: LiveAnomalies, store: PostgresA
             "Score the newest samples of every watched series and tell what is unusual.",
             Schedule(every_seconds=min(shortest, section.resend_seconds)),
             anomalies.tick,
+            timeout_seconds=_TICK_SECONDS,
+        ),
+        Task(
+            "forecasts",
+            "Forecast when disk, database, connections, WAL and error budgets are full.",
+            Schedule(every_seconds=section.forecast_interval_seconds),
+            forecasts.refresh,
             timeout_seconds=_TICK_SECONDS,
         ),
         Task(

@@ -9,10 +9,12 @@ from controlplane.config.default_checks import local_url
 from controlplane.config.default_watches import watches
 from controlplane.config.schema import Settings
 from controlplane.domain.anomaly.watch import Watch
-from controlplane.errors import UsageProblem
+from controlplane.errors import CmctlError, UsageProblem
 from controlplane.services.anomaly.ports import PointSource
 from controlplane.services.anomaly.scan import Scanned, scan_all
 from controlplane.services.anomaly.stretch import Stretch, read_stretch
+
+_STEPS_A_QUERY = 5000
 
 
 def point_source(settings: Settings) -> PointSource:
@@ -28,6 +30,26 @@ async def stretch_of(settings: Settings, episode: Mapping[str, Any]) -> Stretch:
     started = datetime.fromisoformat(episode["started_at"]).timestamp()
     now = datetime.now(UTC).timestamp()
     return await read_stretch(point_source(settings), {**episode, "started_at_seconds": started}, now)
+
+
+async def past_of(settings: Settings, query: str, start: datetime, step_seconds: float) -> list[tuple[int, float]]:
+    """Samples (milliseconds, value) of the one series that a query gives, since a moment.
+
+    Raises CmctlError when it gives none or several, DependencyUnreachable.
+    """
+    step = round(step_seconds * 1000)
+    source, points = point_source(settings), list[tuple[int, float]]()
+    position, end = round(start.timestamp() * 1000) // step * step, round(datetime.now(UTC).timestamp() * 1000)
+    while position <= end:
+        last = min(position + (_STEPS_A_QUERY - 1) * step, end // step * step)
+        answer = await source.points(query, position, max(position, last), step)
+        if len(answer) > 1:
+            raise CmctlError(f"the query gives {len(answer)} series", hint="aggregate it, or select one by its labels")
+        points += [point for series in answer for point in series.points]
+        position += _STEPS_A_QUERY * step
+    if not points:
+        raise CmctlError("the query gives no samples in that time", hint="try it on Prometheus's own page")
+    return points
 
 
 async def scan_watches(settings: Settings, names: Sequence[str], start: datetime) -> list[Scanned]:

@@ -46,7 +46,7 @@ from controlplane.services.mover import Mover
 from controlplane.services.reconcile import Reconciliation
 from controlplane.services.retention import Retention
 from controlplane.services.silences import SilenceKeeper
-from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies
+from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies, build_forecasts
 from controlplane.wiring.backup import backup_files, backup_tasks
 from controlplane.wiring.checks import build_engine
 from controlplane.wiring.maintenance import build_maintenance
@@ -120,6 +120,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     engine = build_engine(settings, layout, check_store)
     anomaly_store = PostgresAnomalyStore(database)
     anomalies = build_anomalies(settings, database, anomaly_store)
+    forecasts = build_forecasts(settings)
     retention = Retention(
         alert_store,
         [check_store, ledger],
@@ -137,9 +138,9 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     tasks |= slo_tasks(settings, slo_board)
     if settings.mode == "embedded":
         tasks |= {task.name: task for task in backup_tasks(settings, locations)}
-    tasks |= anomaly_tasks(settings, anomalies, anomaly_store)
     tasks |= notification_tasks(settings, notifications, outbox)
     tasks["slo_reports"] = report_task(locations)
+    tasks |= anomaly_tasks(settings, anomalies, anomaly_store, forecasts)
     jobs = JobService(tasks, ledger, timetable, lambda: datetime.now(UTC))
     daemon = Daemon(
         version=version("claude-memory-controlplane"),
@@ -164,6 +165,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         slo_board=slo_board,
         templates=templates,
         docs=docs,
+        forecasts=forecasts,
         backups=BackupWatch(backup_files(settings)),
         reports=PostgresReportStore(database),
         links=(("Prometheus", settings.url("prometheus")), ("Alertmanager", settings.url("alertmanager"))),

@@ -33,10 +33,12 @@ def build_status(settings: Settings, layout: DataLayout) -> "StatusService":
         except OSError:
             return None
 
+    daemon = DaemonClient(local_url(settings, "controlplane"), timeout_seconds, token)
     return StatusService(
         engine=build_engine(settings, layout, service_manager=manager),
         components=lambda: in_thread(manager.statuses, "component statuses"),
-        daemon=DaemonClient(local_url(settings, "controlplane"), timeout_seconds, token),
+        daemon=daemon,
+        forecasts=daemon.forecasts,
         alertmanager=AlertmanagerClient(local_url(settings, "alertmanager"), timeout_seconds),
         stale_after_seconds=STALE_INTERVALS * settings.checks.interval_seconds + timeout_seconds,
         backup=lambda: _last_backup(settings),

@@ -33,6 +33,7 @@ QUICK_SETTINGS: dict[str, Any] = {
     },
     "alert_rules": {"for_scale": 0.02},
     "checks": {"interval_seconds": 1},
+    "anomaly": {"interval_seconds": 5},
 }
 
 

@@ -9,7 +9,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from controlplane.cli.commands.anomaly_live import feedback, list_anomalies, scan, show
+from controlplane.cli.commands.anomaly_live import feedback, list_anomalies, scan, show, since_moment
+from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import emit, format_table, output_option, plain
 from controlplane.errors import CmctlError, UsageProblem
 
@@ -56,23 +57,63 @@ def score(file: str | None, state: Path | None, show_threshold: bool, explain: b
 
 
 @anomaly.command()
-@click.argument("file")
+@click.argument("file", required=False)
+@click.option("--promql", show_envvar=True, help="Instead of FILE: the one series that this query gives.")
+@click.option("--since", default="30d", show_default=True, show_envvar=True, help="With --promql: how far back.")
+@click.option(
+    "--step",
+    "step_seconds",
+    type=click.FloatRange(min=0.5),
+    default=60.0,
+    show_default=True,
+    show_envvar=True,
+    help="With --promql: seconds between samples.",
+)
 @click.option("--windows", type=click.Path(path_type=Path, dir_okay=False), help="JSON list of [start, end] pairs.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture (SVG) here.")
 @output_option
-def backtest(file: str, windows: Path | None, plot: Path | None, output: str) -> None:
-    """Show what would have alerted in FILE, and how good that was."""
+@click.pass_obj
+def backtest(
+    invocation: Invocation,
+    file: str | None,
+    promql: str | None,
+    since: str,
+    step_seconds: float,
+    windows: Path | None,
+    plot: Path | None,
+    output: str,
+) -> None:
+    """Show what would have alerted in FILE or in the past of a query, and how good that was."""
     from controlplane.services.anomaly_backtest import backtest as run_backtest
     from controlplane.services.anomaly_backtest import read_windows
     from controlplane.services.anomaly_plot import svg
 
     known = read_windows(_read(windows).decode("utf-8", "replace"), str(windows)) if windows else []
-    name = "stdin" if file == "-" else file
-    with _open(file) as stream:
-        result, trace = run_backtest(_chunks(stream), name, known, _tell)
+    if (file is None) == (promql is None):
+        raise UsageProblem("name either FILE or --promql", hint="a CSV file, - for stdin, or a query")
+    if promql is not None:
+        name = promql
+        result, trace = run_backtest(_past(invocation, promql, since, step_seconds), name, known, _tell)
+    else:
+        name = "stdin" if file == "-" else str(file)
+        with _open(str(file)) as stream:
+            result, trace = run_backtest(_chunks(stream), name, known, _tell)
     if plot is not None:
         _keep(plot, svg(name, result, trace).encode())
     emit(_report(result), output, lambda: _table(result, trace.values))
+
+
+def _past(invocation: Invocation, promql: str, since: str, step_seconds: float) -> Iterator[bytes]:
+    """The past of a query as the rows that a file would have."""
+    import asyncio
+
+    from controlplane.cli.settings import load_settings
+    from controlplane.wiring.anomaly_reading import past_of
+
+    points = asyncio.run(past_of(load_settings(invocation), promql, since_moment(since), step_seconds))
+    yield b"timestamp,value\n"
+    for first in range(0, len(points), 1000):
+        yield "".join(f"{at / 1000:.3f},{value!r}\n" for at, value in points[first : first + 1000]).encode()
 
 
 def _report(result: "Backtest") -> dict[str, Any]:

@@ -25,10 +25,13 @@ FOLD_SAMPLES = 24
 LASTING_SAMPLES = 3
 SERIOUS_SAMPLES = 30
 SERIOUS_NATS = ALERT_NATS + 4.0
+# Closer to what was expected than this share of the farthest sample, what is left is the noise of a recovery.
+STILL_OUT_SHARE = 0.25
 # What lasts for so long is how things are now.
 LONGEST_SECONDS = 24 * 3600.0
 MOST_NATS = 40.0
-_BAND_KINDS = frozenset({Kind.POINT, Kind.DEVIATION, Kind.LEVEL, Kind.PLATEAU, Kind.DRIFT})
+# Kinds whose episodes last as long as samples are outside the band.
+BAND_KINDS = frozenset({Kind.POINT, Kind.DEVIATION, Kind.LEVEL, Kind.PLATEAU, Kind.DRIFT})
 
 
 @dataclass(frozen=True)
@@ -129,10 +132,12 @@ def begin(
 
 def is_still_out(episode: Episode, value: float, facts: Explanation) -> bool:
     """Whether a further sample belongs to the episode. ``facts`` are those of that sample."""
-    if episode.kind in _BAND_KINDS:
-        outside_then = abs(value - episode.expected) > episode.band
+    if episode.kind in BAND_KINDS:
+        farthest = episode.worst - episode.expected
+        away = (value - episode.expected) * (1.0 if farthest >= 0.0 else -1.0)
+        is_out = away > max(episode.band, STILL_OUT_SHARE * abs(farthest))
         # A season moves on: what the model expects of this time of day is normal too.
-        return outside_then and abs(value - facts.expected) > facts.band
+        return is_out and abs(value - facts.expected) > facts.band
     if episode.kind in (Kind.STUCK, Kind.RARE):
         return value == episode.worst
     return facts.kind == episode.kind and facts.nats >= EPISODE_FLOOR_NATS
@@ -148,7 +153,7 @@ def extend(episode: Episode, at: float, value: float, score: float) -> Episode:
         end_reason="",
         peak_nats=max(episode.peak_nats, nats_of(score)),
         out_samples=episode.out_samples + 1,
-        worst=value if farther and episode.kind in _BAND_KINDS else episode.worst,
+        worst=value if farther and episode.kind in BAND_KINDS else episode.worst,
     )
 
 

@@ -8,16 +8,21 @@ from controlplane.domain.anomaly import episode as episodes
 from controlplane.domain.anomaly.calibration import ALERT_SCORE
 from controlplane.domain.anomaly.counter import COUNTER
 from controlplane.domain.anomaly.ensemble import SeriesModel
-from controlplane.domain.anomaly.episode import CALM_SAMPLES, FOLD_SAMPLES, LONGEST_SECONDS, Episode
+from controlplane.domain.anomaly.episode import BAND_KINDS, CALM_SAMPLES, FOLD_SAMPLES, LONGEST_SECONDS, Episode
 from controlplane.domain.anomaly.feedback import family_of
-from controlplane.domain.anomaly.parameters import ALERT_NATS, WARM_UP_FULL
+from controlplane.domain.anomaly.parameters import ALERT_NATS, REFRACTORY, WARM_UP_FULL
+from controlplane.domain.anomaly.verdict import Explanation, Kind
 from controlplane.domain.anomaly.watch import SeriesKey
+
+# Bands away from what was expected that no ordinary sample is.
+FAR_BANDS = 2.0
 
 BACK = "back to normal"
 NEW_NORMAL = "lasted for a day: taken as the new normal"
 GONE = "the series is gone"
 QUIET = "maintenance began"
 FINE = "said to be fine"
+OVERTAKEN = "another anomaly followed"
 
 
 class Track:
@@ -88,6 +93,9 @@ class Track:
         self.missed = 0
         model = self.model
         self.score = score = model.observe(at, value)
+        # A model says the same thing once, for whoever reads nothing but scores. Here episodes do that, and a glitch or
+        # a gap must not keep the model silent about the fault that follows.
+        model.detectors.calibration.alarm = 0.0
         # A counter is judged by its rate, which is what the explanations speak of.
         self.value = model.detectors.value if model.counter.kind == COUNTER else value
         if self.open_episode is not None:
@@ -96,6 +104,8 @@ class Track:
             return None
         facts = model.explain()
         if episodes.nats_of(score) < ALERT_NATS + self.bars.get(family_of(facts.kind), 0.0):
+            return None
+        if self._is_echo(at, facts):
             return None
         return self._begin(at, score)
 
@@ -111,6 +121,21 @@ class Track:
         self.calm = 0
         self.episode = episodes.end(lasting, at, reason)
         return self.episode
+
+    def _is_echo(self, at: float, facts: Explanation) -> bool:
+        """Whether an alarm soon after an episode is what that left in the means and rhythms, and not in the samples."""
+        last = self.episode
+        if last is None or last.ended_at is None:
+            return False
+        if last.end_reason in (FINE, NEW_NORMAL) and episodes.is_still_out(last, self.value, facts):
+            return True
+        if at - last.ended_at > REFRACTORY * self.model.missing.cadence or self._is_outside(facts):
+            return False
+        return facts.kind not in (Kind.STUCK, Kind.RARE, Kind.MISSING) or family_of(facts.kind) == family_of(last.kind)
+
+    def _is_outside(self, facts: Explanation) -> bool:
+        """Whether the last sample itself, and not only its past, is far out of what was expected."""
+        return facts.kind in BAND_KINDS and abs(self.value - facts.expected) > FAR_BANDS * facts.band
 
     def _begin(self, at: float, score: float) -> Episode:
         facts, last = self.model.explain(), self.episode
@@ -139,6 +164,10 @@ class Track:
             if at - lasting.started_at > LONGEST_SECONDS:
                 return self.close(at, NEW_NORMAL)
             return self.episode
+        if score >= ALERT_SCORE and lasting.kind not in BAND_KINDS and self._is_outside(self.model.explain()):
+            # A gap or an odd rhythm must not hide the fault behind it.
+            self.episode = episodes.end(lasting, at, OVERTAKEN)
+            return self._begin(at, score)
         if not self.calm:
             self.calm_since = at
         self.calm += 1

@@ -7,7 +7,7 @@ read from Prometheus again. Scoring the same samples again gives the same episod
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +19,7 @@ from controlplane.domain.anomaly.watch import Watch
 from controlplane.errors import CmctlError, DependencyUnreachable
 from controlplane.services.anomaly.alerting import AnomalyAlerts
 from controlplane.services.anomaly.ports import AnomalyStore, EpisodeFilter, PointSource, QuietPeriod, QuietPeriods
+from controlplane.services.anomaly.stretch import Stretch, read_stretch
 from controlplane.services.anomaly.watching import WatchRun
 
 logger = logging.getLogger(__name__)
@@ -253,6 +254,10 @@ class LiveAnomalies:
     def _has_just_learnt(self) -> bool:
         """Whether a watch has read its past since the last save: that is worth keeping at once."""
         return any(not run.is_learning and name not in self._learnt and run.tracks for name, run in self.runs.items())
+
+    async def stretch(self, episode: Mapping[str, object], now: datetime) -> Stretch:
+        """The stretch of an episode, as ``episode_view`` gives it. Raises CmctlError, DependencyUnreachable."""
+        return await read_stretch(self._source, episode, now.timestamp())
 
     # -- feedback
 

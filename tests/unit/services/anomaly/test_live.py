@@ -129,6 +129,27 @@ async def test_a_series_that_alone_goes_missing_is_noticed_when_it_is_back() -> 
     }
 
 
+@pytest.mark.parametrize("wait", [3, 40, 120])
+async def test_a_gap_or_a_glitch_does_not_hide_the_fault_that_follows(wait: int) -> None:
+    fault = HISTORY + 40 + wait
+
+    def value(step: int, instance: str) -> float | None:
+        if HISTORY + 10 <= step < HISTORY + 40:
+            return None if instance == "a" else noise(step, instance) + (40.0 if step == HISTORY + 39 else 0.0)
+        return noise(step, instance) + (15.0 if step >= fault else 0.0)
+
+    world = World(value, instances=("a", "b"))
+    await world.run_to(fault + 15)
+    told = {alert["labels"]["instance"] for alert in world.gate.firing(world.now)}
+    assert told == {"a", "b"}
+
+
+async def test_an_episode_leaves_no_echo() -> None:
+    world = World(shifted(HISTORY + 5, HISTORY + 45))
+    await world.run_to(HISTORY + 300)
+    assert [episode.end_reason for episode in world.store.episodes.values()] == ["back to normal"]
+
+
 async def test_maintenance_is_neither_told_nor_learnt() -> None:
     def broken(step: int, instance: str) -> float:
         return 500.0 if HISTORY + 20 <= step < HISTORY + 60 else noise(step, instance)
