@@ -72,7 +72,8 @@ class Anomaly(_Section):
     )
     max_alerts: int = Field(10, ge=1, le=1000, description="More episodes at once are told as one alert.")
     resend_seconds: Seconds = Field(
-        60, description="How often a lasting alert is sent again; unsent for four times as long, it ends."
+        60,
+        description="How often a lasting alert is sent again; unsent four times, at least five minutes, it ends.",
     )
     deploy_settle_seconds: float = Field(
         900, ge=0, le=86_400, description="For so long after a recorded deploy nothing is scored or learnt."

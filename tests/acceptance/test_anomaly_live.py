@@ -121,7 +121,7 @@ def give_a_past(stack: EmbeddedStack, means: list[float], end: float) -> None:
         for second in range(PAST_SECONDS):
             mean = rng.choice(means) * rng.uniform(0.7, 1.4)
             total += 10 * mean if part == "sum" else 10
-            lines.append(f'{HISTOGRAM}_{part}{{tool="past"}} {total!r} {end - PAST_SECONDS + second:.3f}')
+            lines.append(f'{HISTOGRAM}_{part}{{tool="past",outcome="ok"}} {total!r} {end - PAST_SECONDS + second:.3f}')
     samples = stack.folder / "past.om"
     samples.write_text("\n".join([*lines, "# EOF", ""]), encoding="utf-8")
     command = [tool("promtool"), "tsdb", "create-blocks-from", "openmetrics", samples, stack.data_dir / "prometheus"]

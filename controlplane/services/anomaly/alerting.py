@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 # An alert that we no longer send ends by itself after so many periods: a dead daemon leaves none behind.
 _LAST_PERIODS = 4
+# … and not sooner than this: on a busy machine a late tick must not end an alert that lasts, for it would stay ended.
+_LAST_AT_LEAST = timedelta(minutes=5)
 Key = tuple[tuple[str, str], ...]
 
 
@@ -39,7 +41,8 @@ class AnomalyAlerts:
         over = [(key, draft) for key, (draft, _) in self._told.items() if key not in by_key]
         if not due and not over:
             return
-        payload = [_payload(draft, now + _LAST_PERIODS * self._resend) for draft in due]
+        until = now + max(_LAST_PERIODS * self._resend, _LAST_AT_LEAST)
+        payload = [_payload(draft, until) for draft in due]
         payload += [_payload(draft, now) for _, draft in over]
         try:
             await self._gate.post(payload)

@@ -63,6 +63,13 @@ async def test_a_lasting_alert_is_sent_again_and_grows_serious() -> None:
     assert alert["labels"]["priority"] == "P1"
 
 
+async def test_a_late_tick_does_not_end_an_alert_that_lasts() -> None:
+    world = World(shifted(HISTORY + 5, HISTORY + 500))
+    await world.run_to(HISTORY + 20)
+    assert world.gate.firing(world.now + timedelta(minutes=4, seconds=50))
+    assert not world.gate.firing(world.now + timedelta(minutes=6)), "a dead daemon leaves nothing behind"
+
+
 async def test_warming_up_is_shown_and_never_alerts() -> None:
     world = World(shifted(400, 420, by=500.0), history_steps=1)
     world.step = 0
