@@ -33,7 +33,7 @@ WATCH = {
     "unit": "s",
     "service": "claude-memory-mcp",
 }
-DELAY_SECONDS = 0.5
+DELAY_SECONDS = 3.0
 MEASURED_SECONDS = 10
 PAST_SECONDS = 1200
 TOOL = "search"
@@ -53,12 +53,12 @@ def settings(watches: bool) -> dict[str, Any]:
 
 
 class Traffic:
-    """Tool calls over MCP, about ten a second from four threads, until it is stopped."""
+    """Tool calls over MCP, about ten a second from eight threads, until it is stopped."""
 
     def __init__(self, stack: EmbeddedStack) -> None:
         self._url = stack.url("mcp_server", "/mcp")
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(4)]
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(8)]
 
     def __enter__(self) -> "Traffic":
         for thread in self._threads:
@@ -71,7 +71,7 @@ class Traffic:
             thread.join(timeout=10)
 
     def _run(self) -> None:
-        while not self._stop.wait(0.3):
+        while not self._stop.wait(0.6):
             try:
                 self._call()
             except OSError:
@@ -111,7 +111,7 @@ def measured(stack: EmbeddedStack) -> list[float]:
 
 
 def give_a_past(stack: EmbeddedStack, means: list[float], end: float) -> None:
-    """Counters of the 20 minutes up to ``end``; their means are measured ones, times 0.7 to 1.4."""
+    """Counters of the 20 minutes up to ``end``; their means are measured ones, spread as by a busy machine."""
     rng = random.Random(1)
     lines = []
     for part in ("sum", "count"):
@@ -119,7 +119,7 @@ def give_a_past(stack: EmbeddedStack, means: list[float], end: float) -> None:
         rng.seed(1)
         total = 0.0
         for second in range(PAST_SECONDS):
-            mean = rng.choice(means) * rng.uniform(0.7, 1.4)
+            mean = rng.choice(means) * rng.lognormvariate(0, 0.8)
             total += 10 * mean if part == "sum" else 10
             lines.append(f'{HISTOGRAM}_{part}{{tool="past",outcome="ok"}} {total!r} {end - PAST_SECONDS + second:.3f}')
     samples = stack.folder / "past.om"
