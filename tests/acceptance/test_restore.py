@@ -157,7 +157,7 @@ def test_killed_at_any_moment_it_can_be_run_again_or_rolled_back(stack: Embedded
         else:
             restore(stack)
         assert history(stack) == before
-        assert stack.cmctl("backup", "create").returncode == 0
+    assert stack.cmctl("backup", "create").returncode == 0
 
 
 def test_between_two_renames_nothing_starts_on_half_a_data_directory(stack: EmbeddedStack) -> None:
