@@ -122,6 +122,7 @@ def test_an_alert_is_told_once_when_it_fires_and_once_when_it_is_over(
         assert newest["receipt"]
         assert (newest["attempts"], newest["is_possible_repeat"]) == (1, False)
         assert daemon.metric('cmctl_deliveries_total{outcome="delivered",receiver="people"}') == 2
+        assert daemon.metric('cmctl_deliveries_open{receiver="people",status="dead"}') == 0
         listed = daemon.cmctl("alerts", "deliveries", "--receiver", "people", "-o", "json")
         assert [item["id"] for item in json.loads(listed.stdout)] == [2, 1]
     everything = daemon.log.read_text(encoding="utf-8") + listed.stdout
