@@ -219,6 +219,11 @@ def test_what_cannot_be_leaves_everything_as_it_was(
     assert not (stack.data_dir / "restoring").exists()
 
 
+def test_the_plan_says_how_to_confirm_it(stack: EmbeddedStack) -> None:
+    plan = stack.cmctl("restore", "--dry-run")
+    assert (plan.returncode, " ".join(CONFIRMED) in plan.stdout) == (0, True), plan.stdout
+
+
 def test_a_damaged_set_is_found_and_not_restored(stack: EmbeddedStack) -> None:
     made = create(stack)
     verified = stack.cmctl("backup", "verify", made["id"])

@@ -157,6 +157,8 @@ def _plan(plan: "RestorePlan", into: Path | None) -> str:
         lines.append(["into", str(into)])
     usual = f"{plan.usual_seconds:.0f} s the last time" if plan.usual_seconds is not None else "not known yet"
     lines.append(["takes", usual])
+    if into is None:
+        lines.append(["confirm", f"with --confirm {plan.confirm_name}"])
     return "\n".join(f"{name:<9}{text}" for name, text in lines)
 
 
