@@ -2,7 +2,6 @@
 
 import json
 import os
-import tarfile
 import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import httpx2
+from backports import tarfile
 
 from mcp_server.config import Settings
 from mcp_server.errors import MemoryServerError, ServerUnreachable

@@ -7,10 +7,11 @@ are in ``replaced/<restore>/<part>``. ``restore.json`` is the journal.
 import json
 import os
 import shutil
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from backports import tarfile
 
 from controlplane.adapters.backup.catalogue import Catalogue, write_json
 from controlplane.adapters.backup.files import copy_durably, files_below, remove_tree, sync_file, sync_folders, told

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from backports import tarfile
 
 from mcp_server.adapters.vectors.edge import EdgeVectors
 from tests.support.memory_server import PROGRAM, MemoryServer
