@@ -58,7 +58,7 @@ class PhysicalBackups:
 
     def _run(self, command: list[str], advance: Advance) -> None:
         environment = {**self.environment, **self.server.environment(), "LC_ALL": "C"}
-        last = ""
+        reason = last = ""
         with subprocess.Popen(
             command,
             cwd="/",
@@ -74,11 +74,13 @@ class PhysicalBackups:
                         advance(int(match[1]) * 1024, int(match[2]) * 1024)
                     elif line.strip():
                         last = line.strip()
+                        # What follows the error is how pg_basebackup cleans up after it.
+                        reason = reason or (last if "error:" in last else "")
             except BaseException:
                 _end(process)
                 raise
         if process.returncode != 0:
-            raise CmctlError(f"the physical backup failed: {last or f'exit code {process.returncode}'}")
+            raise CmctlError(f"the physical backup failed: {reason or last or f'exit code {process.returncode}'}")
 
 
 def read_details(folder: Path) -> dict[str, str | int | float | None]:

@@ -94,12 +94,12 @@ class BackupMaker:
         )
 
     def _physical(self, target: Path, plan: SetPlan, progress: Progress) -> tuple[SetPlan, Details]:
-        """An incremental backup that PostgreSQL cannot make (its WAL summaries are gone) becomes a full one."""
+        """An incremental backup that PostgreSQL cannot make (its WAL summaries lag or are gone) becomes a full one."""
         parent = self.store.path(plan.parent_id) / "postgresql" if plan.parent_id else None
         try:
             return plan, self.physical.take(target, parent, progress.advance)
         except CmctlError as error:
-            if parent is None or ("incremental" not in error.message and "summar" not in error.message):
+            if parent is None:
                 raise
             progress.note(f"{error.message}; making a full set instead")
             shutil.rmtree(target, ignore_errors=True)
