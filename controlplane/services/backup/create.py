@@ -104,6 +104,7 @@ class BackupMaker:
             progress.note(f"{error.message}; making a full set instead")
             shutil.rmtree(target, ignore_errors=True)
             plan = SetPlan("full", None, "an incremental one could not be made")
+            self._require_space(plan)
             return plan, self.physical.take(target, None, progress.advance)
 
     def _counts(self) -> Details:
