@@ -60,6 +60,12 @@ def status(stack: EmbeddedStack) -> dict[str, Any]:
     return next((record for record in records if record["name"] == NAME), {})
 
 
+def report(stack: EmbeddedStack) -> dict[str, Any]:
+    """The objective in the report over its own window."""
+    (found,) = stack.json("slo", "report", "--objective", NAME)["objectives"]
+    return dict(found)
+
+
 def get(stack: EmbeddedStack, component: str, path: str) -> str:
     """A page of a component."""
     with urllib.request.urlopen(stack.url(component, path), timeout=5) as response:
@@ -115,6 +121,16 @@ def test_an_outage_of_a_known_time_is_that_time_to_one_scrape_interval(stack: Em
     assert record["bad"] == pytest.approx(ended - began, abs=INTERVAL + LOOK)
     assert record["unknown_seconds"] + record["known_seconds"] == pytest.approx(30 * 86_400, abs=INTERVAL)
 
+    # The report says the same, over its losses, in every format.
+    reported = report(stack)
+    assert reported["bad"] == record["bad"]
+    assert (reported["verdict"], reported["unit"]) == (record["verdict"], record["unit"])
+    assert sum(one["bad"] for one in reported["losses"]) == record["bad"]
+    assert reported["sli"] == pytest.approx(record["sli"], abs=0.2)
+    for form, beginning in ((("md", "--lang", "zh"), b"# SLA "), (("html",), b"<!doctype html>"), (("pdf",), b"%PDF-")):
+        made = stack.cmctl("slo", "report", "--objective", NAME, "-o", *form, text=False)
+        assert (made.returncode, made.stdout[: len(beginning)]) == (0, beginning), made.stderr
+
     # The daemon says the same, in its API, its metrics and cmctl status.
     told = wait_until(lambda: _told(stack, record["bad"]), what="the evaluation after the outage")
     assert told["sli"] == pytest.approx(record["sli"], abs=0.2)
@@ -134,6 +150,10 @@ def test_an_outage_of_a_known_time_is_that_time_to_one_scrape_interval(stack: Em
     assert (excluded["bad"], excluded["sli"]) == (0, 1)
     assert excluded["excluded_seconds"] == pytest.approx(ended - began + 3 * INTERVAL, abs=2 * INTERVAL)
     assert [(one["author"], one["planned"]) for one in excluded["exclusions"]] == [("ada", False)]
+    reported = report(stack)
+    assert (reported["bad"], reported["losses"]) == (0, [])
+    assert reported["sli_with_exclusions"] < 1
+    assert [one["planned"] for one in reported["exclusions"]] == [False]
     assert excluded["maintenance_after_the_fact_seconds"] == pytest.approx(ended - began + 3 * INTERVAL, abs=0.01)
 
 
