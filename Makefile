@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 CMCTL := .venv/bin/cmctl
+WORKERS ?= 2 # processes that share the tests, a file each; their ports are shared out
 
 .PHONY: help run stop test lint bench venv venv-dev venv-deploy deploy-test deploy-packages bench-deploy lock
 
@@ -21,7 +22,7 @@ stop: venv ## Stop the stack; data stays
 	@$(CMCTL) down
 
 test: venv-dev ## Unit, integration and acceptance tests against real servers
-	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: venv-deploy ## Everything CI checks about the text of the code
 	@.venv/bin/ruff check .

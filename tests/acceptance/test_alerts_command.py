@@ -180,7 +180,7 @@ def test_jobs_are_listed_run_and_remembered(daemon: DaemonProcess) -> None:
     wait_for(lambda: json.loads(daemon.cmctl("jobs", "history", "--json").stdout) != [])
     tasks = json.loads(daemon.cmctl("jobs", "list", "-o", "json").stdout)
     assert {task["task"] for task in tasks} >= {"health_checks", "journal_move", "retention"}
-    run = daemon.cmctl("jobs", "run", "retention", "-o", "json")
+    run = daemon.run_job("retention")
     assert (run.returncode, json.loads(run.stdout)["outcome"]) == (0, "succeeded")
     history = json.loads(daemon.cmctl("jobs", "history", "--task", "retention", "--json").stdout)
     assert [(entry["trigger"], entry["outcome"]) for entry in history] == [("manual", "succeeded")]

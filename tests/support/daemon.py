@@ -70,6 +70,15 @@ class DaemonProcess:
             self.command(*arguments), capture_output=True, text=True, timeout=timeout_seconds, check=False
         )
 
+    def run_job(self, name: str, timeout_seconds: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a job by hand and wait for its end; a scheduled run that is under way is waited for first."""
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            result = self.cmctl("jobs", "run", name, "-o", "json", timeout_seconds=timeout_seconds)
+            if "already running" not in result.stderr or time.monotonic() > deadline:
+                return result
+            time.sleep(0.1)
+
     def start(self, **popen: Any) -> None:
         """Start and wait until it answers. Raises RuntimeError with its log when it does not."""
         with self.log.open("ab") as log:

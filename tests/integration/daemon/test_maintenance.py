@@ -80,7 +80,9 @@ def test_the_same_key_twice_is_entered_and_silenced_once(
     daemon: DaemonProcess, alertmanager: AlertmanagerServer
 ) -> None:
     assert add(daemon, "twice")["id"] == add(daemon, "twice")["id"]
-    run = json.loads(daemon.cmctl("jobs", "run", "maintenance_silences", "-o", "json").stdout)
+    result = daemon.run_job("maintenance_silences")
+    assert result.returncode == 0, result.stderr
+    run = json.loads(result.stdout)
     assert run["outcome"] == "succeeded", run
     assert len(silences(alertmanager, "twice")) == 1
 
@@ -198,14 +200,14 @@ def test_alertmanager_down_is_told_and_the_task_makes_up_for_it(
         server.start()
         with daemon.running():
             daemon.wait_for_database()
-            daemon.cmctl("jobs", "run", "maintenance_silences")
+            daemon.run_job("maintenance_silences")
             assert len(silences(server, "down")) == 1
             server.stop()
             ended = cmctl(daemon, "end", str(entered["id"]), "--author", "ada")
             assert "connection refused" in ended["silence_problem"]
             server.start()
             assert len(silences(server, "down")) == 1
-            daemon.cmctl("jobs", "run", "maintenance_silences")
+            daemon.run_job("maintenance_silences")
             assert silences(server, "down") == []
     finally:
         server.remove()
@@ -227,7 +229,7 @@ def test_without_the_daemon_it_is_written_to_postgresql(
     assert (refused.returncode, "reason" in refused.stderr) == (2, True)
     with daemon.running():
         daemon.wait_for_database()
-        daemon.cmctl("jobs", "run", "maintenance_silences")
+        daemon.run_job("maintenance_silences")
         assert len(silences(alertmanager, "alone")) == 1
 
 

@@ -57,7 +57,7 @@ def daemon(postgresql_cluster: PostgresqlCluster, tmp_path_factory: pytest.TempP
 @pytest.fixture(scope="module")
 def made(daemon: DaemonProcess) -> Any:
     """What the job said when it ran for the first time."""
-    result = daemon.cmctl("jobs", "run", "slo_reports", "-o", "json", timeout_seconds=300)
+    result = daemon.run_job("slo_reports", timeout_seconds=300)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
@@ -155,5 +155,5 @@ def test_without_postgresql_nothing_is_kept_and_everybody_is_told(lonely_daemon:
     assert status == 503
     result = lonely_daemon.cmctl("slo", "reports")
     assert (result.returncode, result.stdout) == (4, "")
-    ran = lonely_daemon.cmctl("jobs", "run", "slo_reports", "-o", "json")
+    ran = lonely_daemon.run_job("slo_reports")
     assert json.loads(ran.stdout)["outcome"] == "failed"
