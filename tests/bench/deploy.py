@@ -4,7 +4,6 @@ Usage (root): python -m tests.bench.deploy. Results go to tests/bench/results/de
 its load before the start, because the numbers mean little without them.
 """
 
-import contextlib
 import json
 import os
 import sys
@@ -17,9 +16,9 @@ from tests.deploy.harness.deployment import SETTINGS, Deployment
 from tests.deploy.harness.host import Host
 from tests.deploy.harness.network import make_bridge
 from tests.deploy.harness.playbooks import copy_checkout
+from tests.deploy.harness.session import session
 
 RESULTS = Path(__file__).parent / "results" / "deploy.json"
-RUN_DIR = Path("/var/tmp/claude-memory-testbed")
 
 
 def measure(deployment: Deployment) -> dict[str, object]:
@@ -52,12 +51,10 @@ def main() -> None:
     """Boot a host, measure, write the results."""
     load_before = os.getloadavg()[0]
     base_tree("trixie")
-    run_dir = RUN_DIR / f"bench-{os.getpid()}"
-    with contextlib.ExitStack() as stack:
+    with session(f"bench-{os.getpid()}") as run_dir:
         bridge = make_bridge()
-        stack.callback(bridge.remove)
-        host = Host("bench", "trixie", 10, bridge, run_dir)
-        stack.callback(host.destroy)
+        (run_dir / "bridge").write_text(bridge.name)
+        host = Host("bench", "trixie", 10, bridge, run_dir, is_volatile=False)
         host.create()
         host.start()
         result = measure(Deployment(host, copy_checkout(run_dir / "checkout"), run_dir / "inventory"))

@@ -1,7 +1,6 @@
 """Hosts of the deployment's tests. Needs root; see docs/deployment.md."""
 
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -12,12 +11,11 @@ import pytest
 from tests.deploy.harness.host import Host
 from tests.deploy.harness.network import Bridge, make_bridge
 from tests.deploy.harness.playbooks import copy_checkout, previous_checkout
+from tests.deploy.harness.session import session
 
 # However the session is stopped, its hosts go with it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-
-RUN_DIR = Path("/var/tmp/claude-memory-testbed")
 
 
 @pytest.fixture(scope="session")
@@ -25,18 +23,16 @@ def run_dir() -> Iterator[Path]:
     """Directory of this session's hosts, on a disk that can carry overlays."""
     if os.getuid() != 0:
         pytest.exit("the deployment's tests boot hosts of their own and need root: sudo make deploy-test", returncode=5)
-    directory = RUN_DIR / str(os.getpid())
-    directory.mkdir(parents=True)
-    yield directory
-    shutil.rmtree(directory, ignore_errors=True)
+    with session(str(os.getpid())) as directory:
+        yield directory
 
 
 @pytest.fixture(scope="session")
-def bridge(run_dir: Path) -> Iterator[Bridge]:
+def bridge(run_dir: Path) -> Bridge:
     """The session's network."""
     bridge = make_bridge()
-    yield bridge
-    bridge.remove()
+    (run_dir / "bridge").write_text(bridge.name)
+    return bridge
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """One throw-away host: an overlay on a base tree, booted by systemd-nspawn on the session's bridge."""
 
-import shutil
+import os
 import signal
 import socket
 import subprocess
@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.deploy.harness.base import USER, base_tree, controller_key
 from tests.deploy.harness.commands import run, succeeds, wait_until
 from tests.deploy.harness.network import Bridge
+from tests.deploy.harness.session import clear
 
 REBOOT_CODE = 133  # systemd-nspawn's exit code with --keep-unit when the host asked for a reboot
 BOOT_SECONDS = 120
@@ -17,7 +18,9 @@ BOOT_SECONDS = 120
 class Host:
     """Owns the overlay and the process of one host."""
 
-    def __init__(self, name: str, suite: str, number: int, bridge: Bridge, run_dir: Path) -> None:
+    def __init__(
+        self, name: str, suite: str, number: int, bridge: Bridge, run_dir: Path, is_volatile: bool = True
+    ) -> None:
         self.name = name
         self.suite = suite
         self.bridge = bridge
@@ -25,13 +28,18 @@ class Host:
         self.machine = f"{bridge.name}-{number}"  # names the network interface too, so it is unique on the test machine
         self.directory = run_dir / name
         self.root = self.directory / "root"
+        self.is_volatile = is_volatile
         self._process: subprocess.Popen[bytes] | None = None
 
     def create(self) -> None:
-        """Clone the base tree and give the clone its name and address."""
+        """Clone the base tree and give the clone its name and address.
+
+        In a volatile one, nothing waits for this machine's disk: for tests, but not for measuring.
+        """
         for part in ("upper", "work", "root"):
             (self.directory / part).mkdir(parents=True)
         layers = f"lowerdir={base_tree(self.suite)},upperdir={self.directory}/upper,workdir={self.directory}/work"
+        layers += ",volatile" if self.is_volatile else ""
         run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
         (self.root / "etc/hostname").write_text(self.name + "\n")
         (self.root / "etc/hosts").write_text(f"127.0.0.1 localhost\n{self.address} {self.name}\n")
@@ -59,6 +67,15 @@ class Host:
         """Say whether a command inside exits with zero."""
         return succeeds(["nsenter", "-t", str(self._leader()), "-a", *arguments])
 
+    def files(self) -> str:
+        """Names, sizes, modes and times of everything that refusals and check mode must leave alone.
+
+        systemd and sudo keep books of their own.
+        """
+        kept = "-not -path '/var/lib/systemd/*' -not -path '/var/lib/sudo*' -not -path /etc/machine-id"
+        find = f"find /etc /opt /usr/local /var/lib -xdev {kept} -printf '%p %s %m %u %T@\\n' | sort"
+        return self.execute("sh", "-c", find)
+
     def reboot(self) -> None:
         """Reboot in earnest: every process inside ends and systemd boots anew."""
         process = self._running()
@@ -68,16 +85,15 @@ class Host:
         self.start()
 
     def destroy(self) -> None:
-        """Power off, then remove the overlay."""
+        """End every process of the host at once, then remove the overlay."""
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            os.kill(self._leader(), signal.SIGKILL)
             try:
-                self._process.wait(30)
+                self._process.wait(10)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait(10)
-        succeeds(["umount", "--lazy", str(self.root)])
-        shutil.rmtree(self.directory, ignore_errors=True)
+        clear(self.directory)
 
     def inventory_variables(self) -> dict[str, object]:
         """Connection variables for Ansible and testinfra."""

@@ -24,11 +24,6 @@ class Bridge:
         """The test machine's own address on the bridge."""
         return self.address(1)
 
-    def remove(self) -> None:
-        """Take the bridge and its masquerading down."""
-        run("nft", "delete", "table", "ip", self.name)
-        run("ip", "link", "delete", self.name)
-
 
 def make_bridge() -> Bridge:
     """Make the first bridge whose name is free, so that sessions can run side by side."""
