@@ -8,7 +8,7 @@ from controlplane.adapters.http import get_json
 from controlplane.domain.alert import Alert, priority_of
 from controlplane.domain.check import CheckResult, CheckState
 from controlplane.domain.slo_status import objective_status
-from controlplane.domain.status import DaemonAnswer, StatusForecast
+from controlplane.domain.status import DaemonAnswer, StatusForecast, StatusIncident
 from controlplane.errors import CmctlError
 
 
@@ -31,6 +31,7 @@ class DaemonClient:
                 checks=[_check(item) for item in answer["checks"]],
                 alerts=[_alert(item) for item in answer["alerts"]],
                 objectives=[objective_status(item, _moment(item["evaluated_at"])) for item in answer["slos"]],
+                incidents=[_incident(item) for item in answer["incidents"]],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CmctlError(f"{self._url}: not an answer of the control plane") from error
@@ -94,6 +95,18 @@ def _alert(item: Mapping[str, Any]) -> Alert:
         labels=labels,
         annotations={str(name): str(value) for name, value in item["annotations"].items()},
         acknowledged_by=item.get("acknowledged_by"),
+    )
+
+
+def _incident(item: Mapping[str, Any]) -> StatusIncident:
+    return StatusIncident(
+        number=str(item["number"]),
+        title=str(item["title"]),
+        priority=str(item["priority"]),
+        service=str(item["service"]),
+        began_at=_moment(item["began_at"]),
+        firing=bool(item["firing"]),
+        acknowledged_by=item["acknowledged_by"],
     )
 
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "check": ("controlplane.cli.commands.check:check", "Run and list health checks."),
     "alerts": ("controlplane.cli.commands.alerts:alerts", "List, show and test alerts."),
     "backup": ("controlplane.cli.commands.backup:backup", "Make, list and prove recovery sets."),
+    "incident": ("controlplane.cli.commands.incident:incident", "List, show, note, close and report incidents."),
     "silence": ("controlplane.cli.commands.silence:silence", "Mute alerts in Alertmanager for a time."),
     "oncall": ("controlplane.cli.commands.oncall:oncall", "Show who is on call; check the escalations."),
     "restore": ("controlplane.cli.commands.restore:restore", "Restore a recovery set, or go back to before that."),

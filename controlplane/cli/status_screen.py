@@ -29,7 +29,7 @@ _VERDICT_STATES = {
 def render(report: StatusReport, show_all: bool = False) -> str:
     """The whole screen; without ``show_all`` only the checks that are not OK have a line."""
     parts = [_headline(report), _components(report)]
-    parts += [_checks(report, show_all), _alerts(report), _resources(report.resources)]
+    parts += [_checks(report, show_all), _alerts(report), _incidents(report), _resources(report.resources)]
     parts.append(_objectives(report))
     colour_of = CheckState.WARNING if report.backup.state == "stale" else CheckState.OK
     parts.append(f"LAST BACKUP  {paint(report.backup.message, colour_of)}")
@@ -112,6 +112,24 @@ def _alert_row(alert: StatusAlert, now: datetime) -> list[str]:
         notes.append("(the control plane has not been told)")
     text = shorten(" ".join(note for note in notes if note), _MESSAGE_WIDTH)
     return [alert.priority, paint(alert.name, alert_state(alert.severity)), since(alert.starts_at, now), text]
+
+
+def _incidents(report: StatusReport) -> str:
+    """A line for each open incident; without one there is nothing to say."""
+    now = report.generated_at
+    rows = [
+        [
+            one.number,
+            one.priority,
+            since(one.began_at, now),
+            paint("firing", CheckState.CRITICAL) if one.firing else paint("recovered", CheckState.WARNING),
+            one.acknowledged_by or "nobody",
+            shorten(one.title, _MESSAGE_WIDTH),
+        ]
+        for one in report.incidents
+    ]
+    headers = ["INCIDENT", "PRIORITY", "SINCE", "STATE", "TAKEN ON BY", "TITLE"]
+    return f"INCIDENTS  {len(rows)} open\n{format_table(headers, rows)}" if rows else ""
 
 
 def _resources(resources: Sequence[Resource]) -> str:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from controlplane.config.anomaly import Anomaly
+from controlplane.config.incidents import Incidents
 from controlplane.config.notifications import Notifications
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -375,6 +376,7 @@ class Settings(Section):
     backup: Backup = Backup()
     slo: Slo = Slo()
     notifications: Notifications = Notifications()
+    incidents: Incidents = Incidents()
     mcp_server: McpServer = McpServer()
     anomaly: Anomaly = Anomaly()
     reports: Reports = Reports()

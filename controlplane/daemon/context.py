@@ -18,6 +18,8 @@ from controlplane.services.anomaly.live import LiveAnomalies
 from controlplane.services.anomaly.ports import AnomalyStore
 from controlplane.services.backup.watch import BackupWatch
 from controlplane.services.forecasts import Forecasts
+from controlplane.services.incidents.desk import IncidentDesk
+from controlplane.services.incidents.keeper import IncidentKeeper
 from controlplane.services.ingest import AlertIngest
 from controlplane.services.jobs import JobService
 from controlplane.services.maintenance import MaintenanceService
@@ -107,6 +109,8 @@ class Daemon:
     notifications: Notifications
     acknowledgement: Acknowledgement
     escalation: Escalation
+    incidents: IncidentDesk
+    incident_keeper: IncidentKeeper
     checks: Checks
     check_history: CheckHistory
     maintenance: MaintenanceService

@@ -12,6 +12,7 @@ from controlplane.daemon.backup_metrics import backup_metrics
 from controlplane.daemon.context import Daemon
 from controlplane.daemon.delivery_metrics import delivery_metrics
 from controlplane.daemon.forecast_metrics import forecast_metrics
+from controlplane.daemon.incident_metrics import incident_metrics
 from controlplane.daemon.slo_metrics import slo_metrics
 from controlplane.domain.check import CheckResult
 
@@ -52,6 +53,7 @@ class DaemonCollector(Collector):
         yield from slo_metrics(self._daemon.slo_board.latest)
         yield from delivery_metrics(self._daemon.notifications)
         yield from forecast_metrics(self._daemon.forecasts)
+        yield from incident_metrics(self._daemon.incident_keeper.figures)
 
     def _of_the_process(self) -> Iterable[Metric]:
         daemon = self._daemon

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controlplane.daemon.anomaly_schemas import ANOMALY_SCHEMAS
+from controlplane.daemon.incident_schemas import INCIDENT_SCHEMAS
 from controlplane.daemon.routing import NULLABLE_TIME, TEXT, TIME, Schema, list_of, ref
 
 _STRINGS: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -35,6 +36,8 @@ _ALERT = {
     "group_key": TEXT,
     "acknowledged_by": {"type": ["string", "null"]},
     "acknowledged_until": NULLABLE_TIME,
+    "acknowledged_at": NULLABLE_TIME,
+    "incident": {"type": ["string", "null"]},
     "end_reason": {"type": ["string", "null"], "enum": ["notified", "superseded", "stale", None]},
 }
 
@@ -74,6 +77,7 @@ _SLO_LINE = {
 
 SCHEMAS: Mapping[str, Schema] = {
     **ANOMALY_SCHEMAS,
+    **INCIDENT_SCHEMAS,
     "Problem": _object({"error": TEXT}, {"field": TEXT, "hint": TEXT}),
     "Alert": _object(_ALERT),
     "AlertWithHistory": _object({**_ALERT, "history": list_of(ref("StateChange"))}),
@@ -288,6 +292,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "alerts": list_of(ref("Alert")),
             "jobs": list_of(ref("Task")),
             "slos": list_of(ref("SloLine")),
+            "incidents": list_of(ref("Incident")),
             "components": {"type": "object", "additionalProperties": ref("Component")},
             "version": TEXT,
             "started_at": TIME,

@@ -36,7 +36,8 @@ class Alert:
     ``received_at`` is when the last notification of it came. ``end_reason`` says
     why a resolved alert is over. Only "notified" makes ``ends_at`` exact: a
     superseded alert ended at that time at the latest, and a stale one at some
-    time between its last notification and then.
+    time between its last notification and then. ``acknowledged_at`` is when somebody first took it on, and stays when
+    that is over; ``incident`` is the number of the incident that it belongs to.
     """
 
     fingerprint: str
@@ -55,6 +56,8 @@ class Alert:
     acknowledged_by: str | None = None
     end_reason: EndReason | None = None
     acknowledged_until: datetime | None = None
+    acknowledged_at: datetime | None = None
+    incident: str | None = None
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,19 @@ class StatusAlert:
 
 
 @dataclass(frozen=True)
+class StatusIncident:
+    """One open incident."""
+
+    number: str
+    title: str
+    priority: str
+    service: str
+    began_at: datetime
+    firing: bool
+    acknowledged_by: str | None
+
+
+@dataclass(frozen=True)
 class Resource:
     """A measured value against its thresholds."""
 
@@ -94,6 +107,7 @@ class DaemonAnswer:
     checks: Sequence[CheckResult] = ()
     alerts: Sequence[Alert] = ()
     objectives: Sequence[ObjectiveStatus] = ()
+    incidents: Sequence[StatusIncident] = ()
 
     @property
     def newest_check_at(self) -> datetime | None:
@@ -153,6 +167,7 @@ class StatusReport:
     objectives: Sequence[ObjectiveStatus]
     hints: Sequence[str] = field(default_factory=tuple)
     forecasts: Sequence[StatusForecast] = ()
+    incidents: Sequence[StatusIncident] = ()
 
 
 @dataclass(frozen=True)
@@ -211,6 +226,7 @@ def compose(seen: Seen) -> StatusReport:
         backup=seen.backup,
         objectives=list(seen.daemon.objectives),
         hints=_hints(components, state, daemon),
+        incidents=list(seen.daemon.incidents),
     )
 
 

@@ -1,19 +1,35 @@
 """Taking an alert on, for a time: who does, and until when."""
 
+import dataclasses
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from controlplane.domain.alert import Alert
 from controlplane.domain.payload_text import PayloadProblem, clean
-from controlplane.errors import UsageProblem
+from controlplane.errors import CmctlError, UsageProblem
 from controlplane.services.ports import Clock
 
 DEFAULT_SECONDS = 4 * 3600.0
 LONGEST_SECONDS = 7 * 24 * 3600.0
 MAX_AUTHOR_CHARACTERS = 100
+MOST_NOTED = 1000
 MAX_NOTE_CHARACTERS = 1000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class NotedAlert:
+    """What people did about an alert that fires, and the incident that it belongs to."""
+
+    fingerprint: str
+    starts_at: datetime
+    acknowledged_by: str | None
+    acknowledged_until: datetime | None
+    acknowledged_at: datetime | None
+    incident: str | None
 
 
 class AckStore(Protocol):
@@ -27,6 +43,10 @@ class AckStore(Protocol):
 
     async def unacknowledge(self, fingerprint: str, author: str, at: datetime) -> Alert | None:
         """Withdraw what is acknowledged; None when nothing is."""
+        ...
+
+    async def noted(self, limit: int) -> list[NotedAlert]:
+        """What people did about the alerts that fire, the newest starts first."""
         ...
 
 
@@ -57,6 +77,15 @@ class Acknowledgement:
             )
         return alert
 
+    async def with_notes(self, alerts: Sequence[Alert]) -> list[Alert]:
+        """Alerts as memory has them, with who has taken them on and their incidents; as they are without the store."""
+        try:
+            noted = await self._store.noted(MOST_NOTED)
+        except CmctlError:
+            return list(alerts)
+        notes = {(one.fingerprint, one.starts_at): one for one in noted}
+        return [_with(alert, notes.get((alert.fingerprint, alert.starts_at))) for alert in alerts]
+
     async def unacknowledge(self, fingerprint: str, author: str) -> Alert:
         """Give it back. Raises as ``acknowledge``, and UsageProblem when nobody had it."""
         alert = await self._store.unacknowledge(str(clean(fingerprint)), checked_author(author), self._clock())
@@ -65,6 +94,10 @@ class Acknowledgement:
                 f"no firing alert with fingerprint {fingerprint[:128]!r} is acknowledged", hint="cmctl alerts list"
             )
         return alert
+
+
+def _with(alert: Alert, note: NotedAlert | None) -> Alert:
+    return alert if note is None else dataclasses.replace(alert, **dataclasses.asdict(note))
 
 
 def checked_author(text: str) -> str:

@@ -49,6 +49,7 @@ from controlplane.services.silences import SilenceKeeper
 from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies, build_forecasts
 from controlplane.wiring.backup import backup_files, backup_tasks
 from controlplane.wiring.checks import build_engine
+from controlplane.wiring.incidents import build_incidents
 from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.notifications import build_notifications, notification_tasks, wants_notifications
 from controlplane.wiring.reconcile import build_reconciliation
@@ -98,7 +99,7 @@ async def _serve(settings: Settings, locations: Locations, layout: DataLayout, t
     listening = asyncio.Event()
 
     async def resources(_: web.Application) -> AsyncIterator[None]:
-        async with running(parts, layout, listening):
+        async with running(parts, settings, layout, listening):
             yield
 
     app.cleanup_ctx.append(resources)
@@ -116,7 +117,13 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     notifications = build_notifications(settings, layout, database, alert_store, templates, docs)
     ledger = PostgresJobLedger(database)
     rejected, alert_log = RejectedFolder(layout.rejected), FileAlertLog(layout.alert_log)
-    current, mover = CurrentAlerts(), Mover(journal, alert_store, rejected, notifications.alerts_moved)
+    incidents = build_incidents(settings, database)
+
+    def alerts_moved(is_all: bool) -> None:
+        notifications.alerts_moved(is_all)
+        incidents.keeper.wake()
+
+    current, mover = CurrentAlerts(), Mover(journal, alert_store, rejected, alerts_moved)
     engine = build_engine(settings, layout, check_store)
     anomaly_store = PostgresAnomalyStore(database)
     anomalies = build_anomalies(settings, database, anomaly_store)
@@ -154,6 +161,8 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         jobs=jobs,
         notifications=notifications,
         escalation=notifications.escalation,
+        incidents=incidents.desk,
+        incident_keeper=incidents.keeper,
         acknowledgement=Acknowledgement(PostgresAcks(database), lambda: datetime.now(UTC)),
         checks=engine,
         check_history=check_store,
@@ -230,7 +239,9 @@ def task_table(
 
 
 @contextlib.asynccontextmanager
-async def running(parts: Parts, layout: DataLayout, listening: asyncio.Event) -> AsyncIterator[None]:
+async def running(
+    parts: Parts, settings: Settings, layout: DataLayout, listening: asyncio.Event
+) -> AsyncIterator[None]:
     """Start the parts; on the way out stop them in the order that loses nothing."""
     _recall(parts, layout)
     parts.journal.open()
@@ -241,6 +252,9 @@ async def running(parts: Parts, layout: DataLayout, listening: asyncio.Event) ->
         asyncio.create_task(_follow_database(parts), name="take-over"),
         asyncio.create_task(parts.daemon.backups.run(partial(_note_successes, parts)), name="backups"),
     ]
+    if settings.incidents.enabled:
+        keeper = parts.daemon.incident_keeper
+        background.append(asyncio.create_task(_once_tried(parts.database, keeper.run()), name="incidents"))
     telling = contextlib.AsyncExitStack()
     await telling.enter_async_context(parts.daemon.notifications.running())
     parts.scheduler.start()

@@ -11,6 +11,7 @@ from controlplane.adapters.store.database import Database
 from controlplane.adapters.store.queries import query
 from controlplane.domain.action import Action
 from controlplane.domain.alert import Alert
+from controlplane.services.acknowledge import NotedAlert
 
 ACK_SECONDS = 5.0
 
@@ -34,6 +35,13 @@ class PostgresAcks:
         """Withdraw what is acknowledged; None when nothing is."""
         action = Action(0, "unacknowledge", author, fingerprint, "", at, at, "succeeded")
         return await self._change("unacknowledge", {"fingerprint": fingerprint, "at": at}, action)
+
+    async def noted(self, limit: int) -> list[NotedAlert]:
+        """What people did about the alerts that fire, the newest starts first."""
+        async with self._database.connection(ACK_SECONDS) as connection:
+            rows = connection.cursor(row_factory=class_row(NotedAlert))
+            await rows.execute(query("noted_alerts"), {"limit": limit})
+            return await rows.fetchall()
 
     async def _change(self, name: str, parameters: Mapping[str, Any], action: Action) -> Alert | None:
         async with self._database.transaction(ACK_SECONDS) as connection:

@@ -167,7 +167,8 @@ ON CONFLICT DO NOTHING
 -- name: list_alerts
 SELECT fingerprint, name, state, severity, priority, starts_at, ends_at, received_at, labels, annotations,
     generator_url, receiver, group_key, CASE WHEN acknowledged_until > now() THEN acknowledged_by END AS acknowledged_by,
-    end_reason, CASE WHEN acknowledged_until > now() THEN acknowledged_until END AS acknowledged_until
+    end_reason, CASE WHEN acknowledged_until > now() THEN acknowledged_until END AS acknowledged_until,
+    acknowledged_at, nullif(incident, '') AS incident
 FROM alerts
 WHERE (%(state)s::text IS NULL OR state = %(state)s)
     AND (%(severity)s::text IS NULL OR severity = %(severity)s)

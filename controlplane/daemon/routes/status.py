@@ -14,9 +14,12 @@ from controlplane.daemon.routes.health import components
 from controlplane.daemon.routing import PROBLEM, Parameter, Route, list_of, ref
 from controlplane.domain.check import CheckResult, worst
 from controlplane.domain.slo_status import ObjectiveStatus, objective_status, worst_first
-from controlplane.errors import UsageProblem
+from controlplane.errors import CmctlError, UsageProblem
+from controlplane.services.incidents.ports import IncidentFilter
+from controlplane.services.incidents.record import incident_record
 
 DEFAULT_HISTORY = timedelta(hours=1)
+MAX_INCIDENTS = 50
 
 
 def check_fields(results: Iterable[CheckResult]) -> list[dict[str, Any]]:
@@ -35,15 +38,25 @@ def slo_lines(daemon: Daemon) -> list[ObjectiveStatus]:
     return worst_first([objective_status(record, latest.evaluated_at) for record in latest.records])
 
 
+async def open_incidents(daemon: Daemon) -> list[dict[str, Any]]:
+    """Incidents that are open, newest first; none while the store does not answer."""
+    try:
+        found = await daemon.incidents.list_incidents(IncidentFilter(state="open", limit=MAX_INCIDENTS))
+    except CmctlError:
+        return []
+    return [incident_record(one) for one in found]
+
+
 async def read_status(daemon: Daemon) -> dict[str, Any]:
     """One object that tells how everything is."""
     checks = daemon.checks.latest()
     return {
         "state": worst([result.state for result in checks]).name,
         "checks": check_fields(checks),
-        "alerts": daemon.current.firing(),
+        "alerts": await daemon.acknowledgement.with_notes(daemon.current.firing()),
         "jobs": await daemon.jobs.states(),
         "slos": slo_lines(daemon),
+        "incidents": await open_incidents(daemon),
         "components": components(daemon),
         "version": daemon.version,
         "started_at": daemon.started_at,

@@ -9,7 +9,7 @@ import pytest
 
 from controlplane.daemon.app import ROUTES
 from tests.support.anomalies import keep_episode
-from tests.support.daemon import DaemonProcess
+from tests.support.daemon import DaemonProcess, wait_for
 
 JSON = {"Content-Type": "application/json"}
 
@@ -250,12 +250,14 @@ def test_the_description_names_every_route_and_the_answers_match_it(daemon: Daem
     daemon.post({"alerts": [{"labels": {"alertname": "Described"}, "annotations": {"summary": "s"}}]})
     fingerprint = daemon.get("/api/v1/alerts?label=alertname%3DDescribed")[0]["fingerprint"]
     anomaly = keep_episode(daemon).id
+    daemon.post({"alerts": [{"labels": {"alertname": "DescribedIncident", "priority": "P0"}}]})
+    wait_for(lambda: daemon.get("/api/v1/incidents"))
     for path, methods in description["paths"].items():
         if "get" not in methods:
             continue
         url = (
             path.replace("{fingerprint}", fingerprint).replace("{name}", "mcp_server_service").replace("{id}", anomaly)
-        )
+        ).replace("{number}", "latest")
         status, body, headers = daemon.request("GET", url)
         answer = methods["get"]["responses"][str(status)]
         # No backup and no report is here, and of the documents only the runbook; these answers are described.
@@ -267,5 +269,5 @@ def test_the_description_names_every_route_and_the_answers_match_it(daemon: Daem
 
 
 def test_what_is_not_described_is_not_served(daemon: DaemonProcess) -> None:
-    for path in ("/api/v1/incidents", "/docs", "/admin"):
+    for path in ("/api/v1/incident", "/docs", "/admin"):
         assert daemon.request("GET", path)[0] == 404, path

@@ -51,7 +51,7 @@ def alert_fact(alert: Alert) -> AlertFact:
         slo=labels.get("sloth_slo", ""),
         starts_at=alert.starts_at,
         ends_at=alert.ends_at,
-        acknowledged_at=None,
+        acknowledged_at=alert.acknowledged_at,
         acknowledged_by=alert.acknowledged_by,
         summary=_line(annotations, "summary"),
         summary_zh=_line(annotations, "summary_zh"),

@@ -1,0 +1,1 @@
+"""Incidents: opening, joining, the timeline, the report."""
