@@ -87,6 +87,11 @@ class DataLayout:
         """How far the latest restore is."""
         return self.data_dir / "restore.json"
 
+    @property
+    def planned_work(self) -> Path:
+        """Records of restores, drills and the like: what is done on purpose and takes services away."""
+        return self.data_dir / "planned-work"
+
     def secret(self, name: str) -> Path:
         """File of one secret, for example ``controlplane_token`` or ``postgresql_memory_password``.
 

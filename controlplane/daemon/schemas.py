@@ -234,9 +234,17 @@ SCHEMAS: Mapping[str, Schema] = {
             "duration_seconds": _NUMBER_OR_NULL,
             "recurrence": _TEXT_OR_NULL,
             "time_zone": TEXT,
+            "work": _TEXT_OR_NULL,
         },
     ),
-    "MaintenanceEndRequest": _object({"author": TEXT}, {"withdraw": {"type": "boolean"}}),
+    "MaintenanceEndRequest": _object(
+        {"author": TEXT},
+        {
+            "withdraw": {"type": "boolean"},
+            "outcome": {"type": "string", "enum": ["succeeded", "failed", "interrupted"]},
+            "detail": TEXT,
+        },
+    ),
     "Action": _object(
         {
             "id": {"type": "integer"},
@@ -247,6 +255,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "at": TIME,
             "until": NULLABLE_TIME,
             "outcome": {"type": "string", "enum": ["running", "succeeded", "failed", "interrupted"]},
+            "key": _TEXT_OR_NULL,
         }
     ),
     "Backup": _object(

@@ -12,6 +12,7 @@ class Action:
     """``kind`` is a word such as maintenance, deploy, restore, drill or acknowledge; ``subject`` what it was done to.
 
     ``until`` is None while it runs, and equal to ``at`` for what takes no time. ``id`` is 0 until it is stored.
+    ``key`` is that of the maintenance it opened, if it opened one.
     """
 
     id: int
@@ -22,3 +23,4 @@ class Action:
     at: datetime
     until: datetime | None
     outcome: ActionOutcome
+    key: str | None = None

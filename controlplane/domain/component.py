@@ -1,6 +1,6 @@
 """Components of the stack: what state one is in, in which order they start."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -14,6 +14,17 @@ STAGES: tuple[tuple[str, ...], ...] = (
 )
 # Components that take new configuration without losing their connections or their data in memory.
 RELOADABLE = frozenset({"prometheus", "alertmanager"})
+# What people lose while a component is away, as the label ``service`` of objectives and alerts names it.
+SERVICES_OF: Mapping[str, tuple[str, ...]] = {
+    "postgresql": ("postgresql",),
+    "mcp_server": ("claude-memory-mcp", "qdrant"),
+    "controlplane": ("controlplane",),
+}
+
+
+def services_of(components: Iterable[str]) -> tuple[str, ...]:
+    """The services that are away while components are."""
+    return tuple(dict.fromkeys(service for name in components for service in SERVICES_OF.get(name, ())))
 
 
 class ComponentState(Enum):

@@ -17,12 +17,18 @@ MAX_TEXT = 500
 MAX_ITEMS = 50
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _KEY = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+_WORK = re.compile(r"[a-z][a-z_]{0,30}")
+# Kinds of the action ledger that are no work.
+RESERVED_WORK = frozenset({"maintenance", "acknowledge", "unacknowledge", "oncall_override"})
 _MATCHER = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(=~|!~|!=|=)(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What was asked for. Without ``starts_at`` it begins now; with ``everything`` it is for every service."""
+    """What was asked for. Without ``starts_at`` it begins now; with ``everything`` it is for every service.
+
+    ``work`` is the kind of the action that opens it, such as deploy: one window, which runs until somebody ends it.
+    """
 
     key: str
     author: str
@@ -35,6 +41,7 @@ class Entry:
     duration_seconds: float | None
     recurrence: str | None
     time_zone: str
+    work: str | None = None
 
 
 def accept(entry: Entry, now: datetime) -> Maintenance:
@@ -45,6 +52,7 @@ def accept(entry: Entry, now: datetime) -> Maintenance:
     ends_at = _end(entry, starts_at)
     _check_time(starts_at, ends_at, now)
     zone = _time_zone(entry.time_zone)
+    _check_work(entry)
     return Maintenance(
         id=0,
         key=entry.key,
@@ -58,6 +66,15 @@ def accept(entry: Entry, now: datetime) -> Maintenance:
         time_zone=zone,
         entered_at=now,
     )
+
+
+def _check_work(entry: Entry) -> None:
+    if entry.work is None:
+        return
+    if not _WORK.fullmatch(entry.work) or entry.work in RESERVED_WORK:
+        raise PayloadProblem("work", "must be a word in small letters for what is done, such as deploy or drill")
+    if entry.recurrence or entry.starts_at is not None:
+        raise PayloadProblem("work", "is done now and once: leave out the start and the recurrence")
 
 
 def checked_text(field: str, text: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from controlplane.domain.action import Action
+from controlplane.domain.action import Action, ActionOutcome
 from controlplane.domain.maintenance import Maintenance, applies_to
 from controlplane.domain.maintenance_entry import Entry, accept, checked_text
 from controlplane.domain.slo.objective import Objective
@@ -21,12 +21,15 @@ class MaintenanceStore(Protocol):
     Every method raises DependencyUnreachable while the store does not answer.
     """
 
-    async def add(self, maintenance: Maintenance, action: Action) -> Maintenance:
+    async def add(self, maintenance: Maintenance, actions: Sequence[Action]) -> Maintenance:
         """Store an entry and return it with its id; the entry of that key when there is one already."""
         ...
 
-    async def end(self, maintenance: Maintenance, action: Action) -> bool:
-        """Store ``ended_at``, ``ended_by`` and ``withdrawn``; False when somebody ended it first."""
+    async def end(self, maintenance: Maintenance, action: Action, ending: "WorkEnding") -> bool:
+        """Store ``ended_at``, ``ended_by`` and ``withdrawn``; False when somebody ended it first.
+
+        The work that opened it and still runs ends with it.
+        """
         ...
 
     async def find(self, maintenance_id: int) -> Maintenance | None:
@@ -36,6 +39,14 @@ class MaintenanceStore(Protocol):
     async def all(self) -> list[Maintenance]:
         """Every entry, by start."""
         ...
+
+
+@dataclass(frozen=True)
+class WorkEnding:
+    """How the work that opened a window ended; an empty ``detail`` leaves that of its beginning."""
+
+    outcome: ActionOutcome = "succeeded"
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,14 +67,22 @@ class MaintenanceService:
         self._objectives = objectives
 
     async def add(self, entry: Entry) -> Listed:
-        """Enter a maintenance. Raises PayloadProblem, DependencyUnreachable."""
+        """Enter a maintenance, and the work that opens it in the ledger. Raises PayloadProblem, DependencyUnreachable.
+
+        The same key twice enters it once.
+        """
         now = self._clock()
         wanted = accept(entry, now)
-        stored = await self._store.add(wanted, _action(wanted, wanted.author, "entered", now))
+        actions = [_action(wanted, wanted.author, "entered", now)]
+        if entry.work is not None:
+            actions.append(work_of(wanted, entry.work))
+        stored = await self._store.add(wanted, actions)
         return self._listed(stored, now)
 
-    async def end(self, maintenance_id: int, author: str, withdraw: bool = False) -> Listed:
-        """End a maintenance now, or withdraw it as though it had never been entered.
+    async def end(
+        self, maintenance_id: int, author: str, withdraw: bool = False, ending: WorkEnding | None = None
+    ) -> Listed:
+        """End a maintenance now, or withdraw it as though it had never been entered; so ends the work it is for.
 
         Raises UsageProblem for an unknown id, Refused when there is nothing left to end, PayloadProblem,
         DependencyUnreachable.
@@ -80,7 +99,7 @@ class MaintenanceService:
             )
         ended = replace(known, ended_at=known.ended_at or now, ended_by=author, withdrawn=withdraw)
         action = _action(ended, author, "withdrawn" if withdraw else "ended", now)
-        if not await self._store.end(ended, action):
+        if not await self._store.end(ended, action, ending or WorkEnding()):
             raise Refused(f"somebody else has just ended maintenance {maintenance_id}")
         return self._listed(ended, now)
 
@@ -97,6 +116,13 @@ class MaintenanceService:
 def _action(maintenance: Maintenance, actor: str, what: str, now: datetime) -> Action:
     subject = ", ".join(str(matcher) for matcher in maintenance.all_matchers)
     return Action(0, KIND, actor, subject, f"{what}: {maintenance.reason}", now, now, "succeeded")
+
+
+def work_of(maintenance: Maintenance, kind: str) -> Action:
+    """The action that opened a maintenance, as it begins."""
+    scope = ", ".join(str(matcher) for matcher in maintenance.all_matchers)
+    begun = maintenance.starts_at
+    return Action(0, kind, maintenance.author, scope, maintenance.reason, begun, None, "running", maintenance.key)
 
 
 def as_record(listed: Listed) -> dict[str, object]:

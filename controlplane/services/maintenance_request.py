@@ -1,11 +1,12 @@
 """Requests about maintenance as JSON: strict models whose errors name the field."""
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from controlplane.domain.maintenance_entry import Entry
+from controlplane.domain.maintenance_entry import Entry, checked_text
 from controlplane.domain.payload_text import PayloadProblem
+from controlplane.services.maintenance import WorkEnding
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -30,6 +31,7 @@ class AddRequest(Body):
     duration_seconds: float | None = Field(None, gt=0, allow_inf_nan=False)
     recurrence: str | None = None
     time_zone: str = "UTC"
+    work: str | None = None
 
     def to_entry(self) -> Entry:
         """The request for the service."""
@@ -41,6 +43,12 @@ class EndRequest(Body):
 
     author: str
     withdraw: bool = False
+    outcome: Literal["succeeded", "failed", "interrupted"] = "succeeded"
+    detail: str = ""
+
+    def ending(self) -> WorkEnding:
+        """How the work ended, for the service. Raises PayloadProblem."""
+        return WorkEnding(self.outcome, checked_text("detail", self.detail) if self.detail else "")
 
 
 def parse(model: type[Model], body: bytes) -> Model:

@@ -52,6 +52,7 @@ from controlplane.wiring.checks import build_engine
 from controlplane.wiring.incidents import build_incidents
 from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.notifications import build_notifications, notification_tasks, wants_notifications
+from controlplane.wiring.planned_work import work_task
 from controlplane.wiring.reconcile import build_reconciliation
 from controlplane.wiring.report_task import report_task
 from controlplane.wiring.slo_board import build_slo_board, slo_tasks
@@ -147,6 +148,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         tasks |= {task.name: task for task in backup_tasks(settings, locations)}
     tasks |= notification_tasks(settings, notifications, outbox)
     tasks["slo_reports"] = report_task(locations)
+    tasks["planned_work"] = work_task(layout, database)
     tasks |= anomaly_tasks(settings, anomalies, anomaly_store, forecasts)
     jobs = JobService(tasks, ledger, timetable, lambda: datetime.now(UTC))
     daemon = Daemon(

@@ -89,9 +89,19 @@ class MaintenanceDesk:
 
         async def directly(service: MaintenanceService) -> Record:
             wanted = parse(EndRequest, _encoded(request))
-            return as_record(await service.end(maintenance_id, wanted.author, wanted.withdraw))
+            return as_record(await service.end(maintenance_id, wanted.author, wanted.withdraw, wanted.ending()))
 
         return await self._change(f"/api/v1/maintenance/{maintenance_id}/end", request, directly)
+
+    async def end_by_key(self, key: str, request: Record) -> Record:
+        """End the maintenance of a key; one that is over already stays as it is. Raises UsageProblem."""
+        known = next((one for one in await self.entries() if one["key"] == key), None)
+        if known is None:
+            raise UsageProblem(f"there is no maintenance with the key {key!r}", hint="see cmctl maintenance list --all")
+        if known["state"] in ("over", "withdrawn") and not request.get("withdraw"):
+            self._warn(f"maintenance {key} was over already")
+            return known
+        return await self.end(int(known["id"]), request)
 
     async def entries(self) -> Sequence[Record]:
         """Every entry, newest start first."""

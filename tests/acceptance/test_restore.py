@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 from mcp.client import Client
 
-from tests.support.backups import MEMORY_DATABASE, PARTS, create, sets_folder, value
+from tests.support.backups import MEMORY_DATABASE, PARTS, connect, create, sets_folder, value
 from tests.support.postgresql import binaries
 from tests.support.stack import EmbeddedStack, wait_until
 
 pytestmark = pytest.mark.stack
+LATEST_KILL = 12
+RESTORED_SERVICES = ["controlplane", "claude-memory-mcp", "qdrant", "postgresql"]
 CONFIRMED = ("--confirm", "data")
 SUMS = (
     "SELECT array[(SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(bbalance) FROM pgbench_branches),"
@@ -77,6 +79,27 @@ def restore(stack: EmbeddedStack, *arguments: str) -> dict[str, Any]:
     return report
 
 
+def windows(stack: EmbeddedStack) -> dict[str, dict[str, Any]]:
+    """The maintenance of restores and how the ledger says that they ended, by key."""
+    rows = value(
+        stack,
+        "SELECT coalesce(json_object_agg(key, json_build_object('from', starts_at, 'entered', entered_at, 'until',"
+        " ended_at, 'services', services, 'outcome', (SELECT outcome FROM actions WHERE actions.key = m.key))), '{}')"
+        " FROM maintenance m WHERE key LIKE 'restore-%'",
+        "claude_memory_controlplane",
+    )
+    return dict(rows)
+
+
+def row(stack: EmbeddedStack, query: str, database: str) -> Any:
+    with connect(stack, database) as connection:
+        return connection.execute(query.encode()).fetchone()
+
+
+def time_of(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
 def drop_replaced(stack: EmbeddedStack) -> None:
     assert stack.cmctl("restore", "--drop-replaced", *CONFIRMED).returncode == 0
 
@@ -86,13 +109,20 @@ def history(stack: EmbeddedStack) -> int:
 
 
 def test_to_a_moment_in_the_middle_of_a_load_and_back(stack: EmbeddedStack) -> None:
+    """The maintenance of a restore is in whichever database there is after it, with its true times."""
     command, environment = pgbench_command(stack, "--client=4", "--transactions=500")
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as load:
         wait_until(lambda: history(stack) > 300, what="some transactions")
         moment = value(stack, "SELECT clock_timestamp()")
         assert load.wait() == 0
     assert history(stack) == 2000
+    began = datetime.now(UTC)
     report = restore(stack, "--target-time", moment.isoformat())
+    ((key, window),) = windows(stack).items()
+    start, end = time_of(window["from"]), time_of(window["until"])
+    assert began < start == time_of(window["entered"])
+    assert timedelta(seconds=report["rto_seconds"]) < end - start < datetime.now(UTC) - began
+    assert (window["services"], window["outcome"]) == (RESTORED_SERVICES, "succeeded")
     assert history(stack) in range(300, 2000)
     assert len(set(value(stack, SUMS))) == 1
     assert datetime.fromisoformat(report["last_commit_at"]) <= moment
@@ -102,6 +132,12 @@ def test_to_a_moment_in_the_middle_of_a_load_and_back(stack: EmbeddedStack) -> N
     back = stack.cmctl("restore", "--rollback", *CONFIRMED)
     assert back.returncode == 0, back.stderr
     assert history(stack) == 2000
+    # This database was stopped while the window was open, and never saw the end. It was told by the daemon, a moment
+    # after the record was made.
+    both = windows(stack)
+    assert (len(both), both[key]["until"]) == (2, window["until"])
+    assert timedelta(0) <= time_of(both[key]["from"]) - start < timedelta(seconds=30)
+    assert {one["outcome"] for one in both.values()} == {"succeeded"}
     assert value(stack, "SELECT timeline_id FROM pg_control_checkpoint()") == 1
 
 
@@ -114,6 +150,9 @@ def test_everything_is_lost_but_the_archive(stack: EmbeddedStack) -> None:
     shutil.rmtree(stack.data_dir / "postgresql")
     shutil.rmtree(stack.data_dir / "qdrant")
     report = restore(stack)
+    # What was down already is an outage, not maintenance: only the ledger knows of this restore.
+    last = "SELECT kind, outcome, key IN (SELECT key FROM maintenance) FROM actions ORDER BY at DESC LIMIT 1"
+    assert row(stack, last, "claude_memory_controlplane") == ("restore", "succeeded", False)
     assert value(stack, "SELECT count(*) FROM memories") == stored == report["counts"]["memories"]
     assert report["counts_in_set"]["memories"] == stored - 1
     # The set's vectors lack it; the server makes it from PostgreSQL, at its start or when it is asked to compare.
@@ -141,7 +180,7 @@ def test_killed_at_any_moment_it_can_be_run_again_or_rolled_back(stack: Embedded
     chosen = random.Random(3)
     for attempt in range(3):
         began = time.monotonic()
-        seconds = chosen.uniform(2, 12)
+        seconds = chosen.uniform(2, LATEST_KILL)
         with subprocess.Popen(
             stack.command("restore", *CONFIRMED), env=stack.environment, stderr=subprocess.DEVNULL
         ) as process:
@@ -158,6 +197,10 @@ def test_killed_at_any_moment_it_can_be_run_again_or_rolled_back(stack: Embedded
             restore(stack)
         assert history(stack) == before
     assert stack.cmctl("backup", "create").returncode == 0
+    done = windows(stack).values()
+    assert all(one["until"] for one in done)
+    cut_off = [time_of(one["until"]) - time_of(one["from"]) for one in done if one["outcome"] == "interrupted"]
+    assert all(excluded < timedelta(seconds=LATEST_KILL) for excluded in cut_off)
 
 
 def test_between_two_renames_nothing_starts_on_half_a_data_directory(stack: EmbeddedStack) -> None:

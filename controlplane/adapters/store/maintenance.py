@@ -1,7 +1,8 @@
 """Maintenance in PostgreSQL."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -14,6 +15,7 @@ from controlplane.adapters.store.queries import query
 from controlplane.domain.action import Action
 from controlplane.domain.maintenance import Maintenance
 from controlplane.domain.slo.selector import Matcher
+from controlplane.services.maintenance import WorkEnding
 
 MAINTENANCE_SECONDS = 5.0
 
@@ -24,24 +26,40 @@ class PostgresMaintenanceStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, maintenance: Maintenance, action: Action) -> Maintenance:
-        """Store an entry and its action, once for each key."""
+    async def add(self, maintenance: Maintenance, actions: Sequence[Action]) -> Maintenance:
+        """Store an entry and its actions, once for each key."""
         async with self._database.transaction(MAINTENANCE_SECONDS) as connection:
             cursor = await connection.execute(query("add_maintenance"), _row(maintenance))
             row = await cursor.fetchone()
             if row is not None:
-                await add_action(connection, action)
+                for action in actions:
+                    await add_action(connection, action)
             (stored,) = await _read(connection, key=maintenance.key)
         return stored
 
-    async def end(self, maintenance: Maintenance, action: Action) -> bool:
-        """Store the end and its action, unless it was ended meanwhile."""
+    async def end(self, maintenance: Maintenance, action: Action, ending: WorkEnding) -> bool:
+        """Store the end and its action, unless it was ended meanwhile; the work that opened it ends, too."""
         async with self._database.transaction(MAINTENANCE_SECONDS) as connection:
             cursor = await connection.execute(query("end_maintenance"), _row(maintenance))
             if cursor.rowcount != 1:
                 return False
             await add_action(connection, action)
+            await connection.execute(query("finish_work"), {**_row(maintenance), **dataclasses.asdict(ending)})
         return True
+
+    async def settle(self, maintenance: Maintenance | None, action: Action) -> None:
+        """Make the store agree with what is known of a work that is over, whatever of it the store has seen."""
+        async with self._database.transaction(MAINTENANCE_SECONDS) as connection:
+            if maintenance is not None:
+                await connection.execute(query("add_maintenance"), _row(maintenance))
+                await connection.execute(query("settle_maintenance"), _row(maintenance))
+            await connection.execute(query("settle_action"), dataclasses.asdict(action))
+
+    async def interrupt_lapsed(self, now: datetime, detail: str) -> int:
+        """End works whose window ran out without anybody ending it; returns how many."""
+        async with self._database.connection(MAINTENANCE_SECONDS) as connection:
+            cursor = await connection.execute(query("interrupt_lapsed_work"), {"now": now, "detail": detail})
+            return cursor.rowcount
 
     async def find(self, maintenance_id: int) -> Maintenance | None:
         """One entry."""

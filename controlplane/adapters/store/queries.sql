@@ -285,15 +285,35 @@ DELETE FROM check_results WHERE checked_at < %(before)s
 DELETE FROM check_states WHERE checked_at < %(before)s
 
 -- name: add_action
-INSERT INTO actions (kind, actor, subject, detail, at, until, outcome)
-VALUES (%(kind)s, %(actor)s, %(subject)s, %(detail)s, %(at)s, %(until)s, %(outcome)s)
+INSERT INTO actions (kind, actor, subject, detail, at, until, outcome, key)
+VALUES (%(kind)s, %(actor)s, %(subject)s, %(detail)s, %(at)s, %(until)s, %(outcome)s, %(key)s)
+ON CONFLICT (key) DO NOTHING
 RETURNING id
 
 -- name: finish_action
 UPDATE actions SET until = %(until)s, outcome = %(outcome)s, detail = %(detail)s WHERE id = %(id)s
 
+-- name: finish_work
+UPDATE actions SET until = %(ended_at)s, outcome = %(outcome)s,
+    detail = CASE WHEN %(detail)s = '' THEN detail ELSE %(detail)s END
+WHERE key = %(key)s AND outcome = 'running'
+
+-- name: settle_action
+INSERT INTO actions (kind, actor, subject, detail, at, until, outcome, key)
+VALUES (%(kind)s, %(actor)s, %(subject)s, %(detail)s, %(at)s, %(until)s, %(outcome)s, %(key)s)
+ON CONFLICT (key) DO UPDATE SET until = excluded.until, outcome = excluded.outcome, detail = excluded.detail
+
+-- name: settle_maintenance
+UPDATE maintenance SET ended_at = %(ended_at)s, ended_by = %(ended_by)s
+WHERE key = %(key)s AND NOT withdrawn AND (ended_at IS NULL OR ended_at > %(ended_at)s)
+
+-- name: interrupt_lapsed_work
+UPDATE actions SET until = maintenance.ends_at, outcome = 'interrupted', detail = %(detail)s
+FROM maintenance
+WHERE actions.key = maintenance.key AND actions.outcome = 'running' AND maintenance.ends_at <= %(now)s
+
 -- name: list_actions
-SELECT id, kind, actor, subject, detail, at, until, outcome FROM actions
+SELECT id, kind, actor, subject, detail, at, until, outcome, key FROM actions
 WHERE (%(kind)s::text IS NULL OR kind = %(kind)s)
     AND (%(since)s::timestamptz IS NULL OR at >= %(since)s OR until >= %(since)s OR outcome = 'running')
 ORDER BY at DESC, id DESC

@@ -122,6 +122,8 @@ CREATE TABLE actions (
     at timestamptz NOT NULL,
     until timestamptz,
     outcome text NOT NULL CHECK (outcome IN ('running', 'succeeded', 'failed', 'interrupted')),
+    -- That of the maintenance it opened: whoever ends the window finishes the action, once.
+    key text UNIQUE,
     CHECK ((outcome = 'running') = (until IS NULL))
 );
 CREATE INDEX actions_by_time ON actions (at DESC, id DESC);

@@ -49,6 +49,12 @@ def maintenance() -> None:
     "--time-zone", default="UTC", show_default=True, show_envvar=True, help="For --repeat, and times without a zone."
 )
 @click.option("--key", show_envvar=True, help="Name of this entry for scripts: the same key twice enters it once.")
+@click.option(
+    "--work",
+    metavar="KIND",
+    show_envvar=True,
+    help="What is done now, such as deploy or drill: in the action ledger from here to the end of the window.",
+)
 @output_option
 @click.pass_obj
 def add(
@@ -64,6 +70,7 @@ def add(
     recurrence: str | None,
     time_zone: str,
     key: str | None,
+    work: str | None,
     output: str,
 ) -> None:
     """Enter a maintenance, planned or after the fact.
@@ -89,8 +96,11 @@ def add(
         "duration_seconds": _seconds(duration),
         "recurrence": recurrence,
         "time_zone": time_zone,
+        "work": work,
     }
     entered = asyncio.run(_desk(invocation).add(request))
+    if key and entered["state"] in ("over", "withdrawn") and start is None:
+        click.echo(f"warning: the maintenance of the key {key} is over already; take another key", err=True)
     emit(entered, output, lambda: _table([entered]))
 
 
@@ -108,18 +118,41 @@ def list_maintenance(invocation: Invocation, show_all: bool, output: str) -> Non
 
 
 @maintenance.command()
-@click.argument("maintenance_id", metavar="ID", type=click.IntRange(min=1))
+@click.argument("maintenance_id", metavar="[ID]", required=False, type=click.IntRange(min=1))
+@click.option("--key", show_envvar=True, help="Instead of ID: the key it was entered with; ending it twice is fine.")
 @_AUTHOR
 @click.option(
     "--withdraw", is_flag=True, show_envvar=True, help="It was entered by mistake: let it not have counted at all."
 )
+@click.option(
+    "--outcome",
+    type=click.Choice(["succeeded", "failed", "interrupted"]),
+    default="succeeded",
+    show_default=True,
+    show_envvar=True,
+    help="How the --work that it was for ended.",
+)
+@click.option("--detail", default="", show_envvar=True, help="What the action ledger says of the work in the end.")
 @output_option
 @click.pass_obj
-def end(invocation: Invocation, maintenance_id: int, author: str, withdraw: bool, output: str) -> None:
+def end(
+    invocation: Invocation,
+    maintenance_id: int | None,
+    key: str | None,
+    author: str,
+    withdraw: bool,
+    outcome: str,
+    detail: str,
+    output: str,
+) -> None:
     """End maintenance ID now, and its silences with it; a recurring one does not come back."""
     import asyncio
 
-    ended = asyncio.run(_desk(invocation).end(maintenance_id, {"author": author, "withdraw": withdraw}))
+    if (maintenance_id is None) == (key is None):
+        raise click.UsageError("give either ID or --key")
+    request = {"author": author, "withdraw": withdraw, "outcome": outcome, "detail": detail}
+    desk = _desk(invocation)
+    ended = asyncio.run(desk.end_by_key(key, request) if key is not None else desk.end(maintenance_id or 0, request))
     emit(ended, output, lambda: _table([ended]))
 
 

@@ -10,10 +10,17 @@ from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import colour, emit, output_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
     from controlplane.domain.backup.restoring import RestorePlan, RestoreReport
     from controlplane.domain.backup.target import RecoveryTarget
+    from controlplane.services.backup.ports import Progress
+    from controlplane.services.planned_work import Working
 
 Part = Literal["postgresql", "vectors", "configuration"]
+# A restore that nobody ended does not exclude more than this.
+LONGEST_SECONDS = 4 * 3600
 BY_DEFAULT: tuple[Part, ...] = ("postgresql", "vectors")
 
 
@@ -36,6 +43,7 @@ BY_DEFAULT: tuple[Part, ...] = ("postgresql", "vectors")
 )
 @click.option("--confirm", metavar="NAME", show_envvar=True, help="The name that the plan shows, instead of typing it.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@click.option("--author", envvar="CMCTL_AUTHOR", show_envvar=True, help="Who answers for it; default: you.")
 @click.option("--rollback", is_flag=True, help="Put back what the latest restore replaced.")
 @click.option("--drop-replaced", is_flag=True, help="Delete what the latest restore replaced.")
 @output_option
@@ -51,6 +59,7 @@ def restore(
     into: Path | None,
     confirm: str | None,
     dry_run: bool,
+    author: str | None,
     rollback: bool,
     drop_replaced: bool,
     output: str,
@@ -59,7 +68,8 @@ def restore(
 
     Prints its plan and asks for a name. What is replaced is kept aside until
     --drop-replaced. Until the data are exchanged, a failure leaves everything
-    as it was. Cut off, it can be run again, or rolled back.
+    as it was. Cut off, it can be run again, or rolled back. What it stops is in
+    maintenance meanwhile: silenced, and excluded from the objectives.
     """
     from controlplane.cli.backup_progress import stderr_steps
     from controlplane.cli.settings import load_settings
@@ -76,12 +86,19 @@ def restore(
     locations = locate(invocation.config, invocation.data_dir)
     service = restorer(load_settings(invocation), locations, steps, into.absolute() if into else None)
     try:
-        if rollback or drop_replaced:
+        if drop_replaced:
             _confirmed(service.name, confirm)
-            journal = service.rollback(steps) if rollback else service.drop_replaced()
+            dropped = service.drop_replaced()
             steps.done()
-            words = "rolled back" if rollback else "dropped what it replaced"
-            emit(journal.to_json(), output, lambda: f"restore {journal.id}: {words}")
+            emit(dropped.to_json(), output, lambda: f"restore {dropped.id}: dropped what it replaced")
+            return None
+        if rollback:
+            _confirmed(service.name, confirm)
+            stops = service.components.running()
+            with _recorded(invocation, "the latest restore", "rollback of the latest restore", stops, steps, author):
+                journal = service.rollback(steps)
+            steps.done()
+            emit(journal.to_json(), output, lambda: f"restore {journal.id}: rolled back")
             return None
         wish = Wish(id, target, timeline, only or BY_DEFAULT)
         plan = service.plan(wish)
@@ -91,13 +108,31 @@ def restore(
         click.echo(_plan(plan, into), err=True)
         if into is None:
             _confirmed(plan.confirm_name, confirm)
-            report = service.restore(plan, wish, steps)
+            reason = f"restore of {plan.set_id} up to {plan.target}"
+            with _recorded(invocation, plan.set_id, reason, plan.stops, steps, author) as working:
+                report = service.restore(plan, wish, steps)
+                working.detail = "; ".join([f"{reason}, RTO {report.rto_seconds:.1f} s", *report.problems])
+                working.outcome = "failed" if report.problems else "succeeded"
         else:
             report = service.restore_beside(plan, wish, steps)
     finally:
         steps.done()
     emit(report, output, lambda: _report(report))
     return 1 if report.problems else 0
+
+
+def _recorded(
+    invocation: Invocation, subject: str, reason: str, stops: "Sequence[str]", steps: "Progress", author: str | None
+) -> "AbstractContextManager[Working]":
+    """In the action ledger, and in maintenance for what runs and is stopped; what was down before stays an outage."""
+    from datetime import timedelta
+
+    from controlplane.cli.settings import load_settings
+    from controlplane.domain.component import services_of
+    from controlplane.wiring.planned_work import planned_work
+
+    settings, longest = load_settings(invocation), timedelta(seconds=LONGEST_SECONDS)
+    return planned_work(settings, "restore", subject, reason, services_of(stops), longest, steps.note, author)
 
 
 def _target(time: str | None, lsn: str | None, name: str | None) -> "RecoveryTarget":

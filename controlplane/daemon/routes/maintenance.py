@@ -40,7 +40,8 @@ async def end(request: web.Request) -> web.Response:
     """End a maintenance now, or withdraw it."""
     wanted = parse(EndRequest, await request.app[BODIES].read(request))
     daemon = request.app[DAEMON]
-    ended = await daemon.maintenance.end(_id(request.match_info["id"]), wanted.author, wanted.withdraw)
+    number, ending = _id(request.match_info["id"]), wanted.ending()
+    ended = await daemon.maintenance.end(number, wanted.author, wanted.withdraw, ending)
     return answer(await _with_silences(daemon, ended))
 
 

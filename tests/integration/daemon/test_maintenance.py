@@ -87,6 +87,25 @@ def test_the_same_key_twice_is_entered_and_silenced_once(
     assert len(silences(alertmanager, "twice")) == 1
 
 
+def test_a_playbook_opens_and_ends_its_work_by_key(daemon: DaemonProcess, alertmanager: AlertmanagerServer) -> None:
+    work = ("--service", "postgresql", "--for", "30m", "--work", "deploy")
+    opened = [add(daemon, "deploy-7", *work) for _ in range(2)]
+    assert {one["id"] for one in opened} == {opened[0]["id"]}
+    assert len(silences(alertmanager, "deploy-7")) == 1
+    (running,) = daemon.get("/api/v1/actions?kind=deploy")
+    assert (running["outcome"], running["actor"], running["detail"]) == ("running", "ada", "reason of deploy-7")
+    assert running["at"] == opened[0]["starts_at"]
+    end = ("end", "--key", "deploy-7", "--author", "ada", "--outcome", "failed", "--detail", "task 3 failed")
+    ended = [cmctl(daemon, *end) for _ in range(2)]
+    assert [one["state"] for one in ended] == ["over", "over"]
+    assert ended[0]["ended_at"] == ended[1]["ended_at"]
+    assert silences(alertmanager, "deploy-7") == []
+    (over,) = daemon.get("/api/v1/actions?kind=deploy")
+    assert (over["outcome"], over["detail"], over["until"]) == ("failed", "task 3 failed", ended[0]["ended_at"])
+    again = daemon.cmctl("maintenance", "add", "--author", "a", "--reason", "r", "--key", "deploy-7", *work)
+    assert (again.returncode, "take another key" in again.stderr) == (0, True)
+
+
 def test_after_the_fact_is_marked_and_not_silenced(daemon: DaemonProcess, alertmanager: AlertmanagerServer) -> None:
     late = add(daemon, "late", "--service", "qdrant", "--start", "3h", "--for", "1h")
     assert (late["state"], late["entered_after_the_fact"]) == ("over", True)
@@ -140,6 +159,8 @@ def test_what_alertmanager_refuses_is_told_and_stops_nothing_else(
         (["--service", "a", "--for", "40d"], "31 days at most"),
         (["--service", "a", "--for", "1h", "--repeat", "hourly"], "FREQ="),
         (["--service", "a", "--for", "1h", "--start", "yesterday"], "--start"),
+        (["--service", "a", "--for", "1h", "--work", "maintenance"], "such as deploy"),
+        (["--service", "a", "--for", "1h", "--work", "deploy", "--repeat", "daily"], "leave out the start"),
         (["--service", "a", "--for", "1h", "--time-zone", "Mars"], "IANA"),
     ],
 )
@@ -147,6 +168,16 @@ def test_clear_errors(daemon: DaemonProcess, arguments: list[str], words: str) -
     result = daemon.cmctl("maintenance", "add", "--author", "a", "--reason", "r", *arguments)
     assert (result.returncode, result.stdout) == (2, "")
     assert words in result.stderr
+
+
+def test_ending_needs_one_entry_that_there_is(daemon: DaemonProcess) -> None:
+    for arguments, words in (
+        ([], "either ID or --key"),
+        (["1", "--key", "x"], "either ID or --key"),
+        (["--key", "nonsense"], "there is no maintenance with the key 'nonsense'"),
+    ):
+        result = daemon.cmctl("maintenance", "end", "--author", "a", *arguments)
+        assert (result.returncode, words in result.stderr) == (2, True), result.stderr
 
 
 def test_reason_and_author_are_required(daemon: DaemonProcess) -> None:

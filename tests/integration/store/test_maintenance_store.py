@@ -13,6 +13,7 @@ from controlplane.domain.action import Action
 from controlplane.domain.maintenance import Maintenance
 from controlplane.domain.slo.selector import Matcher
 from controlplane.services.actions import ActionFilter, doing
+from controlplane.services.maintenance import WorkEnding
 
 NOON = datetime(2025, 7, 7, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -25,7 +26,7 @@ ACTION = Action(0, "maintenance", "ada", "api", "entered: 磁盘", NOON, NOON, "
 
 async def test_an_entry_comes_back_as_it_went_in(database: Database) -> None:
     store = PostgresMaintenanceStore(database)
-    stored = await store.add(ENTRY, ACTION)
+    stored = await store.add(ENTRY, [ACTION])
     assert stored == replace(ENTRY, id=stored.id)
     assert await store.all() == [stored]
     assert await store.find(stored.id) == stored
@@ -34,20 +35,20 @@ async def test_an_entry_comes_back_as_it_went_in(database: Database) -> None:
 
 async def test_the_same_key_is_one_entry_and_one_action(database: Database) -> None:
     store = PostgresMaintenanceStore(database)
-    stored = await asyncio.gather(*(store.add(ENTRY, ACTION) for _ in range(3)))
+    stored = await asyncio.gather(*(store.add(ENTRY, [ACTION]) for _ in range(3)))
     assert len({one.id for one in stored}) == 1
     assert len(await PostgresActionLedger(database).list_actions(ActionFilter())) == 1
 
 
 async def test_an_entry_is_ended_once(database: Database) -> None:
     store = PostgresMaintenanceStore(database)
-    stored = await store.add(ENTRY, ACTION)
+    stored = await store.add(ENTRY, [ACTION])
     ended = replace(stored, ended_at=NOON, ended_by="bob")
-    assert await store.end(ended, ACTION)
-    assert not await store.end(replace(ended, ended_by="eve"), ACTION)
+    assert await store.end(ended, ACTION, WorkEnding())
+    assert not await store.end(replace(ended, ended_by="eve"), ACTION, WorkEnding())
     assert await store.find(stored.id) == ended
-    assert await store.end(replace(ended, withdrawn=True), ACTION)
-    assert not await store.end(replace(ended, withdrawn=True), ACTION)
+    assert await store.end(replace(ended, withdrawn=True), ACTION, WorkEnding())
+    assert not await store.end(replace(ended, withdrawn=True), ACTION, WorkEnding())
 
 
 async def test_the_ledger_lists_what_ran_in_time_newest_first(database: Database) -> None:
