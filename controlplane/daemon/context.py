@@ -27,6 +27,7 @@ from controlplane.services.mover import Mover
 from controlplane.services.notify.escalation import Escalation
 from controlplane.services.notify.service import Notifications
 from controlplane.services.ports import AlertStore
+from controlplane.services.resolve import ManualEnding
 from controlplane.services.silences import SilenceKeeper
 from controlplane.services.slo_board import SloBoard
 
@@ -108,6 +109,7 @@ class Daemon:
     jobs: JobService
     notifications: Notifications
     acknowledgement: Acknowledgement
+    ending: ManualEnding
     escalation: Escalation
     incidents: IncidentDesk
     incident_keeper: IncidentKeeper

@@ -150,6 +150,7 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "AckRequest": _object({"author": TEXT}, {"note": TEXT, "duration_seconds": {"type": "number"}}),
     "UnackRequest": _object({"author": TEXT}),
+    "ResolveRequest": _object({"author": TEXT, "reason": TEXT}, {"anyway": {"type": "boolean"}}),
     "Delivery": _object(
         {
             "id": {"type": "integer"},

@@ -12,7 +12,7 @@ from typing import Literal
 
 AlertState = Literal["firing", "resolved"]
 # Why an alert is over: Alertmanager said so; a newer episode of the same fingerprint began, so this one had ended;
-# Alertmanager has not known it for longer than its resolve timeout.
+# Alertmanager has not known it for longer than its resolve timeout, or a person said so (cmctl alerts resolve).
 EndReason = Literal["notified", "superseded", "stale"]
 Priority = Literal["P0", "P1", "P2", "P3"]
 

@@ -44,6 +44,7 @@ from controlplane.services.ingest import AlertIngest, ReceiptClock, encode_alert
 from controlplane.services.jobs import JobService, Task
 from controlplane.services.mover import Mover
 from controlplane.services.reconcile import Reconciliation
+from controlplane.services.resolve import ManualEnding
 from controlplane.services.retention import Retention
 from controlplane.services.silences import SilenceKeeper
 from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies, build_forecasts
@@ -53,7 +54,7 @@ from controlplane.wiring.incidents import build_incidents
 from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.notifications import build_notifications, notification_tasks, wants_notifications
 from controlplane.wiring.planned_work import work_task
-from controlplane.wiring.reconcile import build_reconciliation
+from controlplane.wiring.reconcile import alertmanagers, build_reconciliation
 from controlplane.wiring.report_task import report_task
 from controlplane.wiring.slo_board import build_slo_board, slo_tasks
 from controlplane.wiring.store import database_address
@@ -166,6 +167,9 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         incidents=incidents.desk,
         incident_keeper=incidents.keeper,
         acknowledgement=Acknowledgement(PostgresAcks(database), lambda: datetime.now(UTC)),
+        ending=ManualEnding(
+            alert_store, ingest, alertmanagers(settings), PostgresActionLedger(database), lambda: datetime.now(UTC)
+        ),
         checks=engine,
         check_history=check_store,
         maintenance=maintenance.service,

@@ -13,9 +13,13 @@ RESENDS = 4  # so often Prometheus may fail to send before it counts an alert as
 
 def build_reconciliation(settings: Settings, current: CurrentAlerts, ingest: AlertIngest) -> Reconciliation:
     """Our Alertmanager and the further ones, each asked in turn."""
-    urls = [local_url(settings, "alertmanager"), *settings.alertmanager.further_urls]
     patience = max(
         settings.alertmanager.resolve_timeout_seconds, RESENDS * settings.prometheus.alert_resend_delay_seconds
     )
-    clients = [AlertmanagerClient(url.rstrip("/"), TIMEOUT_SECONDS) for url in urls]
-    return Reconciliation(clients, current, ingest, patience)
+    return Reconciliation(alertmanagers(settings), current, ingest, patience)
+
+
+def alertmanagers(settings: Settings) -> list[AlertmanagerClient]:
+    """Every Alertmanager that posts here."""
+    urls = [local_url(settings, "alertmanager"), *settings.alertmanager.further_urls]
+    return [AlertmanagerClient(url.rstrip("/"), TIMEOUT_SECONDS) for url in urls]

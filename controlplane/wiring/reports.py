@@ -23,6 +23,7 @@ from controlplane.services.slo.report.record import report_record
 from controlplane.services.slo.report.words import LANGUAGES, Language
 from controlplane.wiring.alerts import alert_sources
 from controlplane.wiring.kept_reports import report_store
+from controlplane.wiring.notifications import public_url
 from controlplane.wiring.objectives import objectives_of
 from controlplane.wiring.slo import prometheus_memory, read_maintenance, slo_database, slo_exclusions
 
@@ -31,7 +32,7 @@ async def make_report(settings: Settings, objectives: Sequence[Objective], perio
     """The report as of now. What does not answer is unknown, and said to be."""
     url = settings.url("prometheus")
     origin = Origin(settings.profile, version("claude-memory-controlplane"), url)
-    alerts = SourcedAlerts(alert_sources(settings, lambda _: None))
+    alerts = SourcedAlerts(alert_sources(settings, lambda _: None), public_url(settings))
     database = slo_database(settings)
     try:
         entries, error = await read_maintenance(database)

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -108,3 +109,42 @@ def test_a_newer_episode_ends_the_one_whose_end_was_lost_also_over_a_restart(
 def runs_of(daemon: DaemonProcess) -> int:
     """How often the comparison has run."""
     return len(daemon.get("/api/v1/jobs/history?task=alert_reconciliation&limit=1000"))
+
+
+def resolve(daemon: DaemonProcess, fingerprint: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return daemon.cmctl("alerts", "resolve", fingerprint, "--author", "ann", "--reason", "the host is gone", *options)
+
+
+def test_a_person_ends_an_alert_that_alertmanager_does_not_know(
+    daemon: DaemonProcess, alertmanager: AlertmanagerServer
+) -> None:
+    start = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    body = {"alerts": [{"labels": {"alertname": "ByHand"}, "startsAt": start}]}
+    assert daemon.post(body)[0] == 200
+    fingerprint = listed(daemon, "ByHand")[0]["fingerprint"]
+    assert daemon.cmctl("alerts", "resolve", fingerprint, "--author", "ann").returncode == 2  # no reason
+    done = resolve(daemon, fingerprint)
+    assert (done.returncode, done.stdout) == (0, "ByHand is over\n"), done.stderr
+    ended = listed(daemon, "ByHand")[0]
+    assert (ended["state"], ended["end_reason"]) == ("resolved", "stale")
+    (action,) = [one for one in daemon.get("/api/v1/actions?kind=alert_resolve") if one["subject"] == fingerprint]
+    assert (action["actor"], action["detail"], action["outcome"]) == ("ann", "the host is gone", "succeeded")
+    assert resolve(daemon, fingerprint).returncode == 2  # it does not fire any more
+    assert daemon.post(body)[0] == 200  # it is told again: whoever said that it was over was wrong
+    wait_for(lambda: listed(daemon, "ByHand")[0]["state"] == "firing")
+
+
+def test_what_alertmanager_knows_is_not_ended_by_hand(daemon: DaemonProcess, alertmanager: AlertmanagerServer) -> None:
+    alertmanager.post(alert("Known", 10))
+    wait_for(lambda: daemon.get("/api/v1/alerts?state=firing&label=alertname=Known"))
+    fingerprint = listed(daemon, "Known")[0]["fingerprint"]
+    refused = resolve(daemon, fingerprint, "--anyway")
+    assert (refused.returncode, "says that" in refused.stderr) == (5, True)
+    alertmanager.stop(signal.SIGKILL)
+    unasked = resolve(daemon, fingerprint)
+    assert (unasked.returncode, "cannot be asked" in unasked.stderr) == (5, True)
+    assert listed(daemon, "Known")[0]["state"] == "firing"
+    assert resolve(daemon, fingerprint, "--anyway").returncode == 0
+    assert listed(daemon, "Known")[0]["state"] == "resolved"
+    (action,) = [one for one in daemon.get("/api/v1/actions?kind=alert_resolve") if one["subject"] == fingerprint]
+    assert "Alertmanager was not asked" in action["detail"]

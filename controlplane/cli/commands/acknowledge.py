@@ -1,4 +1,4 @@
-"""``cmctl alerts ack`` and ``unack``."""
+"""``cmctl alerts ack``, ``unack`` and ``resolve``."""
 
 from typing import Any
 
@@ -42,6 +42,23 @@ def unack(invocation: Invocation, fingerprint: str, author: str, output: str) ->
     """Give the firing alert FINGERPRINT back before its time is over."""
     alert = _post(invocation, fingerprint, "unack", {"author": author})
     emit(alert, output, lambda: f"{alert['name']} is nobody's")
+
+
+@click.command()
+@click.argument("fingerprint")
+@AUTHOR
+@click.option("--reason", required=True, show_envvar=True, help="How you know that it is over.")
+@click.option("--anyway", is_flag=True, show_envvar=True, help="Although Alertmanager does not answer.")
+@output_option
+@click.pass_obj
+def resolve(invocation: Invocation, fingerprint: str, author: str, reason: str, anyway: bool, output: str) -> None:
+    """End the alert FINGERPRINT by hand, because its ending was lost.
+
+    Refused while Alertmanager knows it. The action ledger keeps who did it and why; if a notification comes that it
+    fires, it fires again.
+    """
+    ended = _post(invocation, fingerprint, "resolve", {"author": author, "reason": reason, "anyway": anyway})
+    emit(ended, output, lambda: f"{ended[0]['name']} is over")
 
 
 def _post(invocation: Invocation, fingerprint: str, verb: str, request: dict[str, Any]) -> Any:

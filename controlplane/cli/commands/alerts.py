@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controlplane.cli.commands.acknowledge import ack, unack
+from controlplane.cli.commands.acknowledge import ack, resolve, unack
 from controlplane.cli.commands.deliveries import deliveries, redeliver
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import colour, emit, format_table, output_option, plain
@@ -29,6 +29,7 @@ def alerts() -> None:
 
 alerts.add_command(ack)
 alerts.add_command(unack)
+alerts.add_command(resolve)
 alerts.add_command(deliveries)
 alerts.add_command(redeliver)
 

@@ -9,7 +9,7 @@ from controlplane.domain.slo.objective import Objective
 
 @dataclass(frozen=True)
 class AlertFact:
-    """What a report says about one alert. ``url`` and ``runbook_url`` are http or https, or empty."""
+    """What a report says about one alert. ``url``, ``runbook_url`` and ``incident_url`` are http or https, or empty."""
 
     fingerprint: str
     name: str
@@ -25,6 +25,8 @@ class AlertFact:
     summary_zh: str
     url: str
     runbook_url: str
+    incident: str = ""
+    incident_url: str = ""
 
     def overlaps(self, start: datetime, end: datetime) -> bool:
         """Whether it fired at any time within (start, end)."""

@@ -18,8 +18,10 @@ MAX_ALERTS = 10_000
 class SourcedAlerts:
     """Implements AlertReader with sources of alerts, the best one first."""
 
-    def __init__(self, sources: Sequence[AlertSource]) -> None:
+    def __init__(self, sources: Sequence[AlertSource], public_url: str = "") -> None:
+        """``public_url`` is the control plane as people reach it, for links to incidents; empty for none."""
         self._sources = sources
+        self._public_url = public_url
 
     async def between(self, start: datetime, end: datetime) -> AlertHistory:
         """Alerts that fired at any time from ``start`` to ``end``; those that still fire whenever they began."""
@@ -29,7 +31,7 @@ class SourcedAlerts:
         except CmctlError as error:
             return AlertHistory((), error.message)
         found = {(alert.fingerprint, alert.starts_at): alert for alert in (*late.alerts, *firing.alerts)}
-        facts = [alert_fact(alert) for alert in found.values()]
+        facts = [alert_fact(alert, self._public_url) for alert in found.values()]
         inside = sorted(
             (fact for fact in facts if fact.overlaps(start, end)), key=lambda one: (one.starts_at, one.fingerprint)
         )
@@ -39,7 +41,7 @@ class SourcedAlerts:
         return AlertHistory(tuple(inside), None, tuple(warnings))
 
 
-def alert_fact(alert: Alert) -> AlertFact:
+def alert_fact(alert: Alert, public_url: str = "") -> AlertFact:
     """What a report says about an alert. Labels and annotations are anybody's: only web addresses become links."""
     labels, annotations = alert.labels, alert.annotations
     return AlertFact(
@@ -57,6 +59,8 @@ def alert_fact(alert: Alert) -> AlertFact:
         summary_zh=_line(annotations, "summary_zh"),
         url=web_address(alert.generator_url),
         runbook_url=web_address(annotations.get("runbook_url", "")),
+        incident=alert.incident or "",
+        incident_url=f"{public_url}/incidents/{alert.incident}" if alert.incident and public_url else "",
     )
 
 

@@ -142,6 +142,8 @@ def _alert(alert: AlertFact, formats: Formats) -> list[Inline]:
         pieces.append(Inline(f"{say('between')}{summary}"))
     if alert.acknowledged_by:
         pieces.append(Inline(f"{say('between')}{say('acknowledged_by', name=alert.acknowledged_by)}"))
+    if alert.incident:
+        pieces += [Inline(say("between")), Inline(alert.incident, href=alert.incident_url)]
     for key, url in (("runbook", alert.runbook_url), ("query", alert.url)):
         if url:
             pieces += [Inline(say("between")), Inline(say(key), href=url)]

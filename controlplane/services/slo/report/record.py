@@ -107,6 +107,7 @@ def _alert(alert: AlertFact) -> Record:
         "summary_zh": alert.summary_zh,
         "url": alert.url,
         "runbook_url": alert.runbook_url,
+        "incident": alert.incident or None,
     }
 
 

@@ -15,3 +15,10 @@ def test_the_first_acknowledgement_counts_also_when_it_is_over() -> None:
     facts = [alert_fact(taken), alert_fact(nobodys)]
     figures = response(facts, NOW - timedelta(hours=1), NOW + timedelta(hours=1))
     assert (figures.alerts, figures.acknowledged, figures.mean_seconds_to_acknowledge) == (2, 1, 240)
+
+
+def test_an_incident_is_linked_to_where_people_reach_the_control_plane() -> None:
+    alert = Alert("f", "X", "firing", "critical", "P0", NOW, None, NOW, incident="INC-20260101-001")
+    linked, bare = alert_fact(alert, "https://control.example"), alert_fact(alert)
+    assert linked.incident_url == "https://control.example/incidents/INC-20260101-001"
+    assert (bare.incident, bare.incident_url) == ("INC-20260101-001", "")
