@@ -32,6 +32,8 @@ class DaemonClient:
                 alerts=[_alert(item) for item in answer["alerts"]],
                 objectives=[objective_status(item, _moment(item["evaluated_at"])) for item in answer["slos"]],
                 incidents=[_incident(item) for item in answer["incidents"]],
+                role=str(answer["role"]["name"]),
+                role_detail=str(answer["role"]["detail"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CmctlError(f"{self._url}: not an answer of the control plane") from error

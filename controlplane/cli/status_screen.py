@@ -39,11 +39,16 @@ def render(report: StatusReport, show_all: bool = False) -> str:
 
 
 def _headline(report: StatusReport) -> str:
-    told = "" if report.daemon.is_reachable and not report.daemon.is_stale else _daemon_note(report)
+    told = _role_note(report) if report.daemon.is_reachable and not report.daemon.is_stale else _daemon_note(report)
     return (
         f"{paint(report.state.name, report.state)}  {report.summary}  ({report.generated_at:%Y-%m-%d %H:%M:%S} UTC)"
         + (f"\n{told}" if told else "")
     )
+
+
+def _role_note(report: StatusReport) -> str:
+    """Nothing for the usual: the one daemon is active."""
+    return "" if report.daemon.role in (None, "active") else report.daemon.role_detail
 
 
 def _daemon_note(report: StatusReport) -> str:

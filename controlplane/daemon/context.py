@@ -30,6 +30,7 @@ from controlplane.services.ports import AlertStore
 from controlplane.services.resolve import ManualEnding
 from controlplane.services.silences import SilenceKeeper
 from controlplane.services.slo_board import SloBoard
+from controlplane.services.standby import StandbyGuard
 
 
 class DatabaseHealth(Protocol):
@@ -106,6 +107,7 @@ class Daemon:
     mover: Mover
     journal: JournalHealth
     database: DatabaseHealth
+    standby: StandbyGuard
     jobs: JobService
     notifications: Notifications
     acknowledgement: Acknowledgement

@@ -15,6 +15,7 @@ from controlplane.daemon.forecast_metrics import forecast_metrics
 from controlplane.daemon.incident_metrics import incident_metrics
 from controlplane.daemon.slo_metrics import slo_metrics
 from controlplane.domain.check import CheckResult
+from controlplane.services.standby import Role
 
 ValueOf = Callable[[CheckResult], float]
 
@@ -64,6 +65,10 @@ class DaemonCollector(Collector):
         yield GaugeMetricFamily("cmctl_start_time_seconds", "When the daemon started, Unix time.", started)
         up = float(daemon.database.is_up)
         yield GaugeMetricFamily("cmctl_postgres_up", "1 while PostgreSQL answers, else 0.", up)
+        role = GaugeMetricFamily("cmctl_role", "1 for what this daemon is to its store.", labels=["role"])
+        for one in Role:
+            role.add_metric([one.value], float(daemon.standby.role is one))
+        yield role
 
     def _of_http(self) -> Iterable[Metric]:
         http = self._daemon.http
@@ -107,7 +112,8 @@ class DaemonCollector(Collector):
         yield GaugeMetricFamily("cmctl_alerts_firing", "Alerts that fire.", daemon.current.firing_count)
 
     def _of_checks(self) -> Iterable[Metric]:
-        results = self._daemon.checks.latest()
+        is_standby = self._daemon.standby.role is Role.STANDBY  # it checks nothing: what it once saw is old
+        results = [] if is_standby else self._daemon.checks.latest()
         yield _check_gauge("state", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.", results, lambda r: float(r.state))
         yield _check_gauge("duration_seconds", "How long the last run took.", results, lambda r: r.duration_seconds)
         yield _check_gauge(

@@ -60,7 +60,8 @@ class Scheduler:
         self._scheduler = AsyncIOScheduler(timezone=UTC)
 
     def start(self) -> None:
-        """Begin to tick. Call inside the event loop."""
+        """Begin to tick, also again. Call inside the event loop."""
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
         for task in self._tasks:
             self._scheduler.add_job(
                 self._fire,

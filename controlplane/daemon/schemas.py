@@ -290,10 +290,12 @@ SCHEMAS: Mapping[str, Schema] = {
         {
             "status": {"type": "string", "enum": ["ok", "degraded"]},
             "components": {"type": "object", "additionalProperties": ref("Component")},
+            "role": ref("Role"),
             "version": TEXT,
             "uptime_seconds": {"type": "number"},
         }
     ),
+    "Role": _object({"name": {"type": "string", "enum": ["active", "standby", "unsure"]}, "detail": TEXT}),
     "Ready": _object({"ready": {"type": "boolean"}, "detail": TEXT}),
     "Status": _object(
         {
@@ -304,6 +306,7 @@ SCHEMAS: Mapping[str, Schema] = {
             "slos": list_of(ref("SloLine")),
             "incidents": list_of(ref("Incident")),
             "components": {"type": "object", "additionalProperties": ref("Component")},
+            "role": ref("Role"),
             "version": TEXT,
             "started_at": TIME,
         }

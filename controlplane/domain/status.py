@@ -108,6 +108,8 @@ class DaemonAnswer:
     alerts: Sequence[Alert] = ()
     objectives: Sequence[ObjectiveStatus] = ()
     incidents: Sequence[StatusIncident] = ()
+    role: str | None = None
+    role_detail: str = ""
 
     @property
     def newest_check_at(self) -> datetime | None:
@@ -126,12 +128,17 @@ class AlertmanagerAnswer:
 
 @dataclass(frozen=True)
 class DaemonStatus:
-    """Whether the daemon can be believed. ``age_seconds`` is that of its newest check."""
+    """Whether the daemon can be believed. ``age_seconds`` is that of its newest check.
+
+    ``role`` is active, standby or unsure, None when the daemon does not answer; a standby checks nothing.
+    """
 
     is_reachable: bool
     is_stale: bool
     age_seconds: float | None
     problem: str
+    role: str | None = None
+    role_detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,7 +214,7 @@ def compose(seen: Seen) -> StatusReport:
     states += [component_state(component.state) for component in components]
     if seen.components is None or not alerts_known:
         states.append(CheckState.UNKNOWN)
-    if daemon.is_stale:
+    if daemon.is_stale or daemon.role == "standby":
         states.append(CheckState.WARNING)
     if seen.backup.state == "stale":
         states.append(CheckState.WARNING)
@@ -247,16 +254,18 @@ def alert_state(severity: str) -> CheckState:
 def _daemon_status(seen: Seen) -> DaemonStatus:
     newest = seen.daemon.newest_check_at
     age = None if newest is None else max(0.0, (seen.at - newest).total_seconds())
-    is_stale = age is not None and age > seen.stale_after_seconds
+    is_stale = age is not None and age > seen.stale_after_seconds and seen.daemon.role != "standby"
     problem = seen.daemon.problem
     if is_stale:
         problem = f"its newest check is {age:.0f} s old"
-    return DaemonStatus(seen.daemon.is_reachable, is_stale, None if age is None else round(age, 1), problem)
+    rounded = None if age is None else round(age, 1)
+    return DaemonStatus(seen.daemon.is_reachable, is_stale, rounded, problem, seen.daemon.role, seen.daemon.role_detail)
 
 
 def _check(direct: CheckResult, seen: Seen, daemon: DaemonStatus) -> StatusCheck:
     told = next((result for result in seen.daemon.checks if result.name == direct.name), None)
-    shown = told if told and direct.kind in DAEMON_DECIDES and not daemon.is_stale else direct
+    is_believed = not daemon.is_stale and daemon.role != "standby"
+    shown = told if told and direct.kind in DAEMON_DECIDES and is_believed else direct
     return StatusCheck(
         name=shown.name,
         kind=shown.kind,

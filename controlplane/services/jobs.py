@@ -142,18 +142,20 @@ class JobService:
 
     # -- starting and stopping
 
-    async def take_over(self) -> None:
+    async def take_over(self, begun_at: datetime | None = None) -> None:
         """Once the ledger can be read: mark what a dead daemon left, record what was missed, catch up.
 
+        ``begun_at``: when this daemon began to run jobs, by default when it started.
         Raises DependencyUnreachable when the ledger does not answer.
         """
-        interrupted = await self._ledger.interrupt_running(self._started_at, self._clock())
+        begun_at = begun_at or self._started_at
+        interrupted = await self._ledger.interrupt_running(begun_at, self._clock())
         if interrupted:
             logger.warning("Jobs were interrupted", extra={"action": "interrupt_jobs", "count": interrupted})
         await self._write_waiting()
         await self.refresh_successes()
         for task in self.tasks.values():
-            await self._catch_up(task)
+            await self._catch_up(task, begun_at)
 
     async def reconnect(self) -> None:
         """The ledger is back: write what waited."""
@@ -169,11 +171,11 @@ class JobService:
             if counters is not None and (counters.last_success is None or counters.last_success < moment):
                 counters.last_success = moment
 
-    async def _catch_up(self, task: Task) -> None:
-        last = await self._ledger.last_scheduled(task.name, self._started_at)
+    async def _catch_up(self, task: Task, begun_at: datetime) -> None:
+        last = await self._ledger.last_scheduled(task.name, begun_at)
         if last is None:
             return
-        due = self._timetable.due_between(task.schedule, last, self._started_at)
+        due = self._timetable.due_between(task.schedule, last, begun_at)
         plan = plan_catch_up(task.name, due, task.catch_up)
         if plan.record:
             await self._ledger.record(plan.record)

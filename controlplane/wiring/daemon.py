@@ -18,6 +18,7 @@ from controlplane.adapters.instance_lock import only_instance
 from controlplane.adapters.journal import SegmentJournal
 from controlplane.adapters.store.acks import PostgresAcks
 from controlplane.adapters.store.actions import PostgresActionLedger
+from controlplane.adapters.store.active_lock import PostgresActiveLock
 from controlplane.adapters.store.alerts import PostgresAlertStore
 from controlplane.adapters.store.anomalies import PostgresAnomalyStore
 from controlplane.adapters.store.checks import PostgresCheckStore
@@ -47,6 +48,7 @@ from controlplane.services.reconcile import Reconciliation
 from controlplane.services.resolve import ManualEnding
 from controlplane.services.retention import Retention
 from controlplane.services.silences import SilenceKeeper
+from controlplane.services.standby import StandbyGuard, work_while_allowed
 from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies, build_forecasts
 from controlplane.wiring.backup import backup_files, backup_tasks
 from controlplane.wiring.checks import build_engine
@@ -116,7 +118,9 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     alert_store = PostgresAlertStore(database, notes_events=wants_notifications(settings))
     check_store, outbox = PostgresCheckStore(database), PostgresOutbox(database)
     templates, docs = resource_dir("templates"), resource_dir("docs")
-    notifications = build_notifications(settings, layout, database, alert_store, templates, docs)
+    lock = PostgresActiveLock(database_address(settings, layout), database, lambda: journal.journal_id)
+    standby = StandbyGuard(lock, database)
+    notifications = build_notifications(settings, layout, database, standby, alert_store, templates, docs)
     ledger = PostgresJobLedger(database)
     rejected, alert_log = RejectedFolder(layout.rejected), FileAlertLog(layout.alert_log)
     incidents = build_incidents(settings, database)
@@ -161,6 +165,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         mover=mover,
         journal=journal,
         database=database,
+        standby=standby,
         jobs=jobs,
         notifications=notifications,
         escalation=notifications.escalation,
@@ -251,34 +256,51 @@ async def running(
     """Start the parts; on the way out stop them in the order that loses nothing."""
     _recall(parts, layout)
     parts.journal.open()
-    jobs = parts.daemon.jobs
+    standby = parts.daemon.standby
     background = [
+        asyncio.create_task(_once_tried(parts.database, standby.run()), name="standby"),
         asyncio.create_task(parts.database.run(), name="database"),
         asyncio.create_task(_once_tried(parts.database, parts.mover.run()), name="mover"),
-        asyncio.create_task(_follow_database(parts), name="take-over"),
         asyncio.create_task(parts.daemon.backups.run(partial(_note_successes, parts)), name="backups"),
     ]
-    if settings.incidents.enabled:
-        keeper = parts.daemon.incident_keeper
-        background.append(asyncio.create_task(_once_tried(parts.database, keeper.run()), name="incidents"))
-    telling = contextlib.AsyncExitStack()
-    await telling.enter_async_context(parts.daemon.notifications.running())
-    parts.scheduler.start()
-    first_checks = asyncio.create_task(_once_tried(parts.database, _run_first_checks(jobs, listening)))
+    with_incidents = settings.incidents.enabled
+    work = asyncio.create_task(
+        work_while_allowed(standby, lambda: _working(parts, with_incidents, listening)), name="work"
+    )
     try:
         yield
     finally:
-        parts.scheduler.stop()
-        await jobs.stop()
-        first_checks.cancel()
-        await asyncio.gather(first_checks, return_exceptions=True)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
         await parts.journal.close()
         await _move_the_rest(parts)
-        await telling.aclose()
         for task in reversed(background):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         parts.alert_log.close()
+
+
+@contextlib.asynccontextmanager
+async def _working(parts: Parts, with_incidents: bool, listening: asyncio.Event) -> AsyncIterator[None]:
+    """What only one daemon on a store may do: run jobs, tell people, keep incidents."""
+    jobs = parts.daemon.jobs
+    begun_at = datetime.now(UTC)
+    async with parts.daemon.notifications.running():
+        parts.scheduler.start()
+        beside = [
+            asyncio.create_task(_follow_database(parts, begun_at), name="take-over"),
+            asyncio.create_task(_run_first_checks(jobs, listening)),
+        ]
+        if with_incidents:
+            beside.append(asyncio.create_task(parts.daemon.incident_keeper.run(), name="incidents"))
+        try:
+            yield
+        finally:
+            parts.scheduler.stop()
+            await jobs.stop()
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 async def _once_tried(database: Database, work: Coroutine[Any, Any, None]) -> None:
@@ -330,14 +352,15 @@ def _recall(parts: Parts, layout: DataLayout) -> None:
         parts.clock.not_before(alert.received_at)
 
 
-async def _follow_database(parts: Parts) -> None:
-    """Whenever PostgreSQL comes: the first time take the ledger over, always write what waited."""
+async def _follow_database(parts: Parts, begun_at: datetime) -> None:
+    """Whenever the store is ours: the first time take the ledger over, always write what waited."""
     taken_over = False
     while True:
         await parts.database.wait_until_up()
+        await parts.daemon.standby.wait_until_up()
         try:
             if not taken_over:
-                await _take_over(parts)
+                await _take_over(parts, begun_at)
                 taken_over = True
             await parts.daemon.jobs.reconnect()
         except CmctlError as error:
@@ -345,9 +368,9 @@ async def _follow_database(parts: Parts) -> None:
         await parts.database.wait_until_down()
 
 
-async def _take_over(parts: Parts) -> None:
+async def _take_over(parts: Parts, begun_at: datetime) -> None:
     as_of = datetime.now(UTC)
     await parts.mover.wait_until_moved(timeout_seconds=30)
     firing = AlertFilter(state="firing", limit=MAX_ALERTS_IN_MEMORY)
     parts.daemon.current.reconcile(await parts.daemon.alert_store.list_alerts(firing), as_of)
-    await parts.daemon.jobs.take_over()
+    await parts.daemon.jobs.take_over(begun_at)

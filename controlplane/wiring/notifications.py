@@ -33,7 +33,7 @@ from controlplane.services.notify.escalation import Escalation
 from controlplane.services.notify.messages import Messages, Reader
 from controlplane.services.notify.planner import Planner
 from controlplane.services.notify.ports import MessageTemplates
-from controlplane.services.notify.service import Notifications
+from controlplane.services.notify.service import Notifications, StoreWatch
 
 ALERTMANAGER_SECONDS = 10.0
 SWITCH_SECONDS = 20.0
@@ -48,9 +48,15 @@ def wants_notifications(settings: Settings) -> bool:
 
 
 def build_notifications(
-    settings: Settings, layout: DataLayout, database: Database, store: PostgresAlertStore, templates: Path, docs: Path
+    settings: Settings,
+    layout: DataLayout,
+    database: Database,
+    turn: StoreWatch,
+    store: PostgresAlertStore,
+    templates: Path,
+    docs: Path,
 ) -> Notifications:
-    """Join the parts. Call inside the event loop; nothing is started yet."""
+    """Join the parts. Call inside the event loop; nothing is started yet. ``turn``: when the outbox is ours."""
     section, outbox, sender = settings.notifications, PostgresOutbox(database), SenderProcess()
     switch = section.canary.dead_mans_switch
     start = ThroughAlertmanager(local_url(settings, "alertmanager"), ALERTMANAGER_SECONDS) if switch else None
@@ -76,11 +82,11 @@ def build_notifications(
         )
     escalation = build_escalation(settings, PostgresOnCall(database), messages)
     if not wants_notifications(settings):
-        return Notifications(outbox, None, None, escalation, dispatchers, canary, sender, database)
+        return Notifications(outbox, None, None, escalation, dispatchers, canary, sender, turn)
     record = DirectRecordFile(layout.run / "told-while-away.jsonl")
     bypass = Bypass(database, record, messages, policy(settings), channels)
     planner = Planner(outbox, messages, policy(settings), canary, bypass)
-    return Notifications(outbox, planner, bypass, escalation, dispatchers, canary, sender, database)
+    return Notifications(outbox, planner, bypass, escalation, dispatchers, canary, sender, turn)
 
 
 def notification_tasks(settings: Settings, notifications: Notifications, outbox: PostgresOutbox) -> dict[str, Task]:

@@ -30,14 +30,15 @@ class DaemonProcess:
         cluster: PostgresqlCluster | None = None,
         settings: Mapping[str, Any] | None = None,
         port: int | None = None,
+        beside: "DaemonProcess | None" = None,
     ) -> None:
-        """Without a cluster, PostgreSQL's port is one that nobody answers on."""
+        """Without a cluster, PostgreSQL's port is one that nobody answers on. ``beside``: on another one's database."""
         self.data_dir = data_dir
         self.port = port or free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.log = data_dir / "serve.log"
-        database = _prepare_database(cluster) if cluster else {}
-        self._write_configuration(cluster.port if cluster else free_port(), database, settings or {})
+        self.database = beside.database if beside else _prepare_database(cluster) if cluster else {}
+        self._write_configuration(cluster.port if cluster else free_port(), self.database, settings or {})
         if cluster:
             self._write_secret("postgresql_controlplane_password", cluster.password)
 
@@ -150,6 +151,14 @@ class DaemonProcess:
             if line.startswith(f"{name} "):
                 return float(line.split()[1])
         raise KeyError(name)
+
+    def role(self) -> str:
+        """What it is to its store: active, standby or unsure."""
+        return str(self.get("/health")["role"]["name"])
+
+    def wait_for_role(self, role: str, timeout_seconds: float = 30) -> None:
+        """Wait until it is active, standby or unsure."""
+        wait_for(lambda: self.role() == role, timeout_seconds)
 
     def wait_until_moved(self, timeout_seconds: float = 30) -> None:
         """Wait until PostgreSQL has everything that was accepted."""

@@ -111,6 +111,11 @@ class Database:
         """Return once the server is away."""
         await self._down.wait()
 
+    async def ask(self, timeout_seconds: float) -> None:
+        """Find out now whether the server answers. Raises DependencyUnreachable."""
+        async with self.connection(timeout_seconds) as connection:
+            await connection.execute("SELECT 1")
+
     async def connect(self) -> None:
         """Connect once, for callers that do not ``run``. Raises DependencyUnreachable."""
         await self._try_to_connect()
@@ -171,8 +176,7 @@ class Database:
                 await self._lost.wait()
         except TimeoutError:
             try:
-                async with self.connection(CONNECT_SECONDS) as connection:
-                    await connection.execute("SELECT 1")
+                await self.ask(CONNECT_SECONDS)
             except CmctlError as error:
                 logger.debug("PostgreSQL did not answer", extra={"action": "ping_database", "problem": error.message})
         else:

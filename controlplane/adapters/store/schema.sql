@@ -379,3 +379,11 @@ CREATE TABLE incident_notes (
     at timestamptz NOT NULL
 );
 CREATE INDEX incident_notes_by_incident ON incident_notes (incident, id);
+
+-- Which daemon was active last, so that the next one knows whether somebody else may still believe to be.
+CREATE TABLE active_daemon (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    instance text NOT NULL,
+    since timestamptz NOT NULL,
+    ended_at timestamptz
+);

@@ -9,12 +9,18 @@ from controlplane.daemon.context import DAEMON, Daemon
 from controlplane.daemon.json import answer
 from controlplane.daemon.metrics import REGISTRY, render
 from controlplane.daemon.routing import Route, ref
+from controlplane.services.standby import Role
 
 
 def components(daemon: Daemon) -> dict[str, dict[str, str]]:
     """State of each part of the daemon."""
     parts = {"postgresql": daemon.database.problem, "journal": daemon.journal.last_error}
     return {name: {"status": "down" if fault else "ok", "detail": fault or ""} for name, fault in parts.items()}
+
+
+def role(daemon: Daemon) -> dict[str, str]:
+    """Whether this daemon is the one that works, and a sentence about it."""
+    return {"name": daemon.standby.role.value, "detail": daemon.standby.describe()}
 
 
 async def health(request: web.Request) -> web.Response:
@@ -24,6 +30,7 @@ async def health(request: web.Request) -> web.Response:
     body: dict[str, Any] = {
         "status": "ok" if all(part["status"] == "ok" for part in parts.values()) else "degraded",
         "components": parts,
+        "role": role(daemon),
         "version": daemon.version,
         "uptime_seconds": round((datetime.now(UTC) - daemon.started_at).total_seconds(), 3),
     }
@@ -31,8 +38,9 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Whether alerts can be accepted: they can while PostgreSQL is away, not while the journal is."""
-    fault = request.app[DAEMON].journal.last_error
+    """Whether alerts can be accepted: they can while PostgreSQL is away, not while the journal is, nor on standby."""
+    daemon = request.app[DAEMON]
+    fault = daemon.standby.describe() if daemon.standby.role is Role.STANDBY else daemon.journal.last_error
     return answer({"ready": fault is None, "detail": fault or ""}, status=503 if fault else 200)
 
 

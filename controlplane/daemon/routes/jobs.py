@@ -24,7 +24,8 @@ async def history(request: web.Request) -> web.Response:
 
 
 async def run(request: web.Request) -> web.Response:
-    """Run a task now and answer when it has ended."""
+    """Run a task now and answer when it has ended. A standby runs none: another daemon does."""
+    request.app[DAEMON].standby.refuse_on_standby()
     return answer(await request.app[DAEMON].jobs.run(request.match_info["name"], "manual"))
 
 
@@ -55,6 +56,7 @@ ROUTES = [
             200: ("How it went.", ref("JobRun")),
             404: ("No such task.", PROBLEM),
             409: ("It is already running.", PROBLEM),
+            503: ("Another daemon is active, and runs the tasks.", PROBLEM),
         },
         [Parameter("name", "Name of the task.", place="path")],
         needs_token=True,

@@ -10,7 +10,7 @@ from aiohttp import web
 from controlplane.daemon.context import DAEMON, Daemon
 from controlplane.daemon.json import answer
 from controlplane.daemon.query import refuse_unknown, since_of
-from controlplane.daemon.routes.health import components
+from controlplane.daemon.routes.health import components, role
 from controlplane.daemon.routing import PROBLEM, Parameter, Route, list_of, ref
 from controlplane.domain.check import CheckResult, worst
 from controlplane.domain.slo_status import ObjectiveStatus, objective_status, worst_first
@@ -58,6 +58,7 @@ async def read_status(daemon: Daemon) -> dict[str, Any]:
         "slos": slo_lines(daemon),
         "incidents": await open_incidents(daemon),
         "components": components(daemon),
+        "role": role(daemon),
         "version": daemon.version,
         "started_at": daemon.started_at,
     }

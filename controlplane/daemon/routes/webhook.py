@@ -52,7 +52,8 @@ BODIES = web.AppKey("bodies", BodyReader)
 
 
 async def take(request: web.Request) -> web.Response:
-    """Accept alerts: 200 once they are on disk."""
+    """Accept alerts: 200 once they are on disk. A standby leaves them to the active daemon: 503, try again."""
+    request.app[DAEMON].standby.refuse_on_standby()
     body = await request.app[BODIES].read(request)
     receipt = await request.app[DAEMON].ingest.accept(body)
     return answer(receipt)
@@ -68,7 +69,10 @@ ROUTES = [
             200: ("The alerts are durable.", ref("Receipt")),
             400: ("The payload can never succeed; `field` names where.", PROBLEM),
             413: ("The body is too large.", PROBLEM),
-            503: ("Not now: too much at once, or the journal's disk is full. Try again.", PROBLEM),
+            503: (
+                "Not now: too much at once, a full journal disk, or another daemon is active. Try again.",
+                PROBLEM,
+            ),
         },
         body=ref("WebhookMessage"),
     )

@@ -35,10 +35,10 @@ class Sender(Protocol):
 
 
 class StoreWatch(Protocol):
-    """Tells when the store can be used."""
+    """Tells when the store can be used, and is not another daemon's."""
 
     async def wait_until_up(self) -> None:
-        """Return once it answers."""
+        """Return once it answers and is ours."""
         ...
 
 
