@@ -4,7 +4,7 @@ SHELL := /bin/sh
 CMCTL := .venv/bin/cmctl
 WORKERS ?= 2 # processes that share the tests, a file each; their ports are shared out
 
-.PHONY: help run stop test lint bench venv venv-dev venv-deploy deploy-test deploy-packages bench-deploy lock
+.PHONY: help run stop test soak lint bench venv venv-dev venv-deploy deploy-test deploy-packages bench-deploy lock
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -31,6 +31,9 @@ lint: venv-deploy ## Everything CI checks about the text of the code
 	@.venv/bin/lint-imports --no-cache
 	@.venv/bin/yamllint site.yml playbooks roles inventories .ansible-lint .yamllint
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/ansible-lint --offline -q site.yml playbooks roles
+
+soak: venv-dev ## The tests that have a long form, at full length; takes about an hour
+	@TESTS_SOAK=1 .venv/bin/python -m pytest -m soak $(PYTEST_ARGS)
 
 bench: venv-dev ## Measure speed against baselines in the same run; results go to tests/bench/results
 	@.venv/bin/python -m tests.bench

@@ -75,6 +75,8 @@ class Database:
         self._down = asyncio.Event()
         self._down.set()
         self._tried = asyncio.Event()
+        self._is_watched = False
+        self._has_complained = False
 
     @property
     def is_up(self) -> bool:
@@ -87,7 +89,8 @@ class Database:
         return None if self._up.is_set() else self._problem
 
     async def run(self) -> None:
-        """Stay connected for ever: connect, watch, connect again."""
+        """Stay connected for ever: connect, watch, connect again. Says once that the server is away."""
+        self._is_watched = True
         try:
             while True:
                 if self._pool is None:
@@ -140,6 +143,7 @@ class Database:
         finally:
             self._tried.set()
         self._pool = pool
+        self._has_complained = False
         self._lost.clear()
         self._up.set()
         self._down.clear()
@@ -200,8 +204,9 @@ class Database:
             async with asyncio.timeout(timeout_seconds), pool.connection() as connection:
                 yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError, OSError) as error:
-            self._note_problem(error)
+            self._problem = _first_line(error)
             if _connection_is_lost(error):
+                self._note_problem(error)
                 self._lost.set()
                 self._note_down()
             raise self._unreachable() from error
@@ -219,12 +224,12 @@ class Database:
         self._down.set()
 
     def _note_problem(self, error: Exception) -> None:
-        problem = _first_line(error)
-        if problem != self._problem:
-            logger.warning(
-                "PostgreSQL cannot be used for now", extra={"action": "connect_database", "problem": problem}
-            )
-        self._problem = problem
+        """Log it once for each time that the server is away; whoever connects for one command is told by the error."""
+        self._problem = _first_line(error)
+        if self._is_watched and not self._has_complained:
+            self._has_complained = True
+            extra = {"action": "connect_database", "problem": self._problem}
+            logger.warning("PostgreSQL cannot be used for now", extra=extra)
 
     def _unreachable(self) -> DependencyUnreachable:
         return DependencyUnreachable(f"{self._address} does not answer: {self._problem}", hint="run cmctl status")

@@ -235,6 +235,21 @@ def _span(seconds: float | None) -> str:
 
 
 def _tell_problems(records: Sequence[dict[str, Any]]) -> None:
+    """Each problem once, with the objectives it is about; series without data in one sentence."""
+    from controlplane.services.slo.assess import NO_DATA
+
+    about: dict[str, list[str]] = {}
+    silent: set[str] = set()
+    touched: list[str] = []
     for record in records:
-        for problem in record["problems"]:
-            click.echo(f"{record['name']}: {problem}", err=True)
+        problems = set(record["problems"])
+        without = {problem for problem in problems if problem.endswith(NO_DATA)}
+        silent |= without
+        touched += [record["name"]] if without else []
+        for problem in sorted(problems - without):
+            about.setdefault(problem, []).append(record["name"])
+    for problem, names in about.items():
+        click.echo(f"{', '.join(names)}: {problem}", err=True)
+    if silent:
+        objectives = ", ".join(touched)
+        click.echo(f"series without data in the window: {len(silent)} ({objectives}); -o json names them", err=True)

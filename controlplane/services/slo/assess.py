@@ -33,6 +33,9 @@ from controlplane.services.slo.walk import DayOf, step_of, walk
 Exclusions = Callable[[Objective, datetime, datetime], Sequence[Exclusion]]
 
 
+NO_DATA = ": no data in the window"
+
+
 @dataclass(frozen=True)
 class Assessment:
     """What is known about one objective now. ``problems`` says which parts are unknown, and why.
@@ -231,7 +234,7 @@ def _add_day(account: _Account, day: DayOf[_Account]) -> None:
 def _close(account: _Account) -> Assessment:
     objective, period = account.objective, account.period
     silent = [one for one in sources(objective) if one not in account.seen and not account.is_remembered]
-    problems = (*account.problems, *(f"{source.expression}: no data in the window" for source in silent))
+    problems = (*account.problems, *(source.expression + NO_DATA for source in silent))
     result = figures(objective, account.whole.quantities, period.ahead_seconds)
     return Assessment(objective, period, result, _pace(account, result), problems, account.exclusions)
 

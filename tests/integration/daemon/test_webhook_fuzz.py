@@ -3,10 +3,14 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.daemon import DaemonProcess
+from tests.support.soak import length
+
+pytestmark = pytest.mark.soak
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -38,7 +42,7 @@ PAYLOADS = st.fixed_dictionaries(
         "status": JSON_VALUES,
     },
 )
-PATIENT = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+PATIENT = settings(max_examples=length(300, 3000), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @PATIENT
@@ -68,3 +72,4 @@ def test_queries_of_any_text(daemon: DaemonProcess, query: dict[str, str]) -> No
 def test_everything_accepted_is_stored_and_nothing_was_refused_by_postgresql(daemon: DaemonProcess) -> None:
     daemon.wait_until_moved()
     assert daemon.metric("cmctl_journal_refused_records_total") == 0
+    assert daemon.resident_mb() < 150

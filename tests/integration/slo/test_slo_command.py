@@ -61,7 +61,10 @@ def test_status_as_a_table_puts_problems_on_stderr(tmp_path: Path, prometheus: P
         "OBJECTIVE",
         ["mcp-availability", "not", "enough", "data"],
     ]
-    assert "no data in the window" in result.stderr
+    told = [line for line in _run(tmp_path, "status").stderr.splitlines() if "data in the window" in line]
+    assert len(told) == 1
+    assert told[0].startswith("series without data in the window: ")
+    assert "mcp-availability, " in told[0]
 
 
 def test_nobody_there_is_exit_code_4_and_names_the_address(tmp_path: Path) -> None:

@@ -1,14 +1,15 @@
 """The connection: comes when the server comes, fails fast while it is away, hides the password."""
 
 import asyncio
+import contextlib
 
 import pytest
 
-from controlplane.adapters.store.database import Database
+from controlplane.adapters.store.database import Address, Database
 from controlplane.errors import CmctlError, DependencyUnreachable
 from controlplane.services.ports import StoreRejected
 from tests.integration.store.conftest import address_of
-from tests.support.postgresql import PostgresqlCluster
+from tests.support.postgresql import PostgresqlCluster, free_port
 
 
 async def ask(database: Database) -> int:
@@ -37,6 +38,34 @@ async def test_it_connects_when_the_server_comes_and_again_after_it_was_gone(own
         await asyncio.wait_for(database.wait_until_down(), 20)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_server_that_is_away_is_told_once_each_time(
+    own_postgresql: PostgresqlCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Database(address_of(own_postgresql.conninfo()))
+    running = asyncio.create_task(database.run())
+    await asyncio.wait_for(database.wait_until_up(), 20)
+    for times in (1, 2):
+        await asyncio.to_thread(own_postgresql.kill)
+        while database.is_up:
+            with contextlib.suppress(DependencyUnreachable):
+                await ask(database)
+        with pytest.raises(DependencyUnreachable):
+            await ask(database)
+        await asyncio.to_thread(own_postgresql.start)
+        await asyncio.wait_for(database.wait_until_up(), 20)
+        told = [record for record in caplog.records if record.message == "PostgreSQL cannot be used for now"]
+        assert len(told) == times
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_one_command_is_told_by_the_error_alone(caplog: pytest.LogCaptureFixture) -> None:
+    database = Database(Address("127.0.0.1", free_port(), "nowhere", "nobody", lambda: ""))
+    with pytest.raises(DependencyUnreachable):
+        await database.connect()
+    assert [record for record in caplog.records if record.name.startswith("controlplane")] == []
 
 
 async def test_a_server_that_hangs_is_given_up_in_time(own_postgresql: PostgresqlCluster) -> None:
