@@ -25,6 +25,7 @@ from controlplane.domain.backup.restoring import RestorePart
 from controlplane.services.backup.create import CONTROLPLANE_TABLES, MEMORY_TABLES
 from controlplane.services.backup.ports import Progress
 from controlplane.services.backup.restore import Restorer
+from controlplane.services.backup.restore_plan import RestorePlanner
 from controlplane.wiring.backup import require_embedded
 from controlplane.wiring.embedded import EmbeddedStack
 from controlplane.wiring.stack import service_manager
@@ -64,7 +65,9 @@ class StackComponents:
         return int(str(found["missing"])), int(str(found["surplus"]))
 
 
-def restorer(settings: Settings, locations: Locations, progress: Progress, into: Path | None = None) -> Restorer:
+def restorer(
+    settings: Settings, locations: Locations, progress: Progress, into: Path | None = None
+) -> tuple[RestorePlanner, Restorer]:
     """Restores sets in place, or ``into`` a folder. Raises Refused for a deployed system, CmctlError."""
     require_embedded(settings)
     layout = DataLayout(settings.data_dir)
@@ -102,14 +105,15 @@ def restorer(settings: Settings, locations: Locations, progress: Progress, into:
     )
     command = Path(sys.executable).parent / "claude-memory-mcp"
     stack = EmbeddedStack(locations, _Quiet(progress.note))
-    return Restorer(
-        sets=RestoreSets(catalogue, archive),
-        workshop=workshop,
-        components=StackComponents(stack, settings, VectorSnapshots(command, layout.etc / "mcp.yml")),
-        name=settings.data_dir.name,
-        places={part: str(path) for part, path in live.items()},
-        clock=lambda: datetime.now(UTC),
-    )
+    sets = RestoreSets(catalogue, archive)
+    components = StackComponents(stack, settings, VectorSnapshots(command, layout.etc / "mcp.yml"))
+    places = {part: str(path) for part, path in live.items()}
+    planner = RestorePlanner(sets, components, settings.data_dir.name, places, _now)
+    return planner, Restorer(sets, workshop, components, _now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)

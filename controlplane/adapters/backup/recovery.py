@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from psycopg import sql
 from controlplane.adapters.backup.files import remove_tree, told
 from controlplane.adapters.backup.wal_archive import WalLife
 from controlplane.adapters.unprivileged import Runner
+from controlplane.domain.backup.restoring import RecoveredServer
 from controlplane.domain.backup.target import RecoveryTarget
 from controlplane.errors import CmctlError
 
@@ -32,16 +32,6 @@ _POLL_SECONDS = 0.1
 _STOP_SECONDS = 120
 _PORT = 5432
 _UNREACHED = "recovery ended before configured recovery target was reached"
-
-
-@dataclass(frozen=True)
-class Recovered:
-    """Where recovery ended. ``last_commit_at`` is the latest transaction replayed, None when none was."""
-
-    timeline: int
-    lsn: str
-    last_commit_at: datetime | None
-    counts: Mapping[str, int | None]
 
 
 @dataclass(frozen=True)
@@ -90,7 +80,7 @@ class Recovery:
         lives: Sequence[WalLife],
         tables: Mapping[str, Sequence[str]],
         log: Path,
-    ) -> Recovered:
+    ) -> RecoveredServer:
         """Start PostgreSQL on ``data``, replay, promote, look at it, stop it.
 
         ``tables`` maps databases to the tables whose rows are counted. Raises CmctlError that says how far it came.
@@ -154,7 +144,7 @@ class Recovery:
             time.sleep(_POLL_SECONDS)
         raise CmctlError(f"recovery failed: {_reason(log)}", hint=f"PostgreSQL's messages are in {log}")
 
-    def _look(self, folder: Path, tables: Mapping[str, Sequence[str]]) -> Recovered:
+    def _look(self, folder: Path, tables: Mapping[str, Sequence[str]]) -> RecoveredServer:
         try:
             with self._connected(folder) as connection:
                 row = connection.execute(
@@ -173,7 +163,7 @@ class Recovery:
             raise CmctlError(f"the recovered PostgreSQL cannot be read: {str(error).strip()}") from error
         if row is None:
             raise CmctlError("the recovered PostgreSQL does not say where it stopped")
-        return Recovered(row[0], str(row[1]), row[2], counts)
+        return RecoveredServer(row[0], str(row[1]), row[2], counts)
 
     def _count(self, folder: Path, database: str, tables: Sequence[str]) -> Iterator[tuple[str, int | None]]:
         with self._connected(folder, database) as connection:

@@ -19,11 +19,10 @@ from controlplane.adapters.backup.recovery import LOG, Recovery
 from controlplane.adapters.backup.vectors import ARCHIVE
 from controlplane.adapters.backup.wal_archive import WalArchive
 from controlplane.domain.backup.manifest import Manifest
-from controlplane.domain.backup.restoring import RestoreJournal, RestorePart
+from controlplane.domain.backup.restoring import RecoveredServer, RestoreJournal, RestorePart
 from controlplane.domain.backup.target import RecoveryTarget
 from controlplane.errors import CmctlError
 from controlplane.services.backup.ports import Progress
-from controlplane.services.backup.restore import RecoveredServer
 
 _IDENTITY_MEMBER = "snapshot.json"
 
@@ -93,10 +92,9 @@ class RestoreWorkshop:
         """Replay WAL in the prepared data up to the target."""
         system = manifest.details("postgresql").get("system_identifier")
         lives = [life for life in self.archive.lives() if life.system_identifier == system]
-        found = self.recovery.recover(
+        return self.recovery.recover(
             self.staging / "postgresql", target, timeline, lives, self.tables, self.staging / LOG
         )
-        return RecoveredServer(found.timeline, found.lsn, found.last_commit_at, found.counts)
 
     def present(self, parts: Sequence[RestorePart]) -> dict[str, bool]:
         """Which parts there are now."""

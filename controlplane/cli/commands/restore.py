@@ -75,7 +75,7 @@ def restore(
     from controlplane.cli.settings import load_settings
     from controlplane.cli.signals import end_like_ctrl_c
     from controlplane.config.load import locate
-    from controlplane.services.backup.restore import Wish
+    from controlplane.services.backup.restore_plan import Wish
     from controlplane.wiring.restore import restorer
 
     end_like_ctrl_c()
@@ -84,16 +84,16 @@ def restore(
     steps = stderr_steps()
     _require_new(into)
     locations = locate(invocation.config, invocation.data_dir)
-    service = restorer(load_settings(invocation), locations, steps, into.absolute() if into else None)
+    planner, service = restorer(load_settings(invocation), locations, steps, into.absolute() if into else None)
     try:
         if drop_replaced:
-            _confirmed(service.name, confirm)
+            _confirmed(planner.name, confirm)
             dropped = service.drop_replaced()
             steps.done()
             emit(dropped.to_json(), output, lambda: f"restore {dropped.id}: dropped what it replaced")
             return None
         if rollback:
-            _confirmed(service.name, confirm)
+            _confirmed(planner.name, confirm)
             stops = service.components.running()
             with _recorded(invocation, "the latest restore", "rollback of the latest restore", stops, steps, author):
                 journal = service.rollback(steps)
@@ -101,7 +101,7 @@ def restore(
             emit(journal.to_json(), output, lambda: f"restore {journal.id}: rolled back")
             return None
         wish = Wish(id, target, timeline, only or BY_DEFAULT)
-        plan = service.plan(wish)
+        plan = planner.plan(wish)
         if dry_run:
             emit(plan, output, lambda: _plan(plan, into))
             return None

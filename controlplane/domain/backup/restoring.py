@@ -12,6 +12,16 @@ HALF_DONE = frozenset({"stopped", "swapping"})
 
 
 @dataclass(frozen=True)
+class RecoveredServer:
+    """Where PostgreSQL's recovery ended, and rows counted then."""
+
+    timeline: int
+    lsn: str
+    last_commit_at: datetime | None
+    counts: Mapping[str, int | None]
+
+
+@dataclass(frozen=True)
 class RestorePlan:
     """What a restore is going to do; people confirm it."""
 

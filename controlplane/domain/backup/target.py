@@ -45,6 +45,15 @@ class RecoveryTarget:
         if self.name is not None and not 0 < len(self.name.encode()) < 64:
             raise ValueError("a restore point's name has 1 to 63 bytes")
 
+    @property
+    def words(self) -> str:
+        """The target in words."""
+        if self.time is not None:
+            return f"time {self.time.isoformat()}"
+        if self.lsn is not None:
+            return f"LSN {self.lsn}"
+        return f"restore point {self.name}" if self.name is not None else "the end of the WAL archive"
+
 
 @dataclass(frozen=True)
 class RestorePoint:

@@ -5,182 +5,27 @@ A journal says how far it is, so that a restore cut off anywhere can be run agai
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from controlplane.domain.backup.manifest import Manifest
-from controlplane.domain.backup.plan import chain
-from controlplane.domain.backup.restoring import RestoreJournal, RestorePart, RestorePlan, RestoreReport
-from controlplane.domain.backup.target import Lsn, RecoveryTarget, RestorePoint, choose
-from controlplane.domain.backup.verification import Verification
+from controlplane.domain.backup.restore_report import as_event, build_report
+from controlplane.domain.backup.restoring import RecoveredServer, RestoreJournal, RestorePlan, RestoreReport
 from controlplane.errors import CmctlError, Refused, UsageProblem
 from controlplane.services.backup.ports import Progress
-
-
-@dataclass(frozen=True)
-class RecoveredServer:
-    """Where PostgreSQL's recovery ended, and rows counted then."""
-
-    timeline: int
-    lsn: str
-    last_commit_at: datetime | None
-    counts: Mapping[str, int | None]
-
-
-class Sets(Protocol):
-    """The sets and the archive."""
-
-    def complete(self) -> list[Manifest]:
-        """Manifests of the complete sets, newest first."""
-        ...
-
-    def verifications(self) -> Mapping[str, Verification]:
-        """The latest verification of each set."""
-        ...
-
-    def problems_of(self, manifest: Manifest, progress: Progress) -> Sequence[str]:
-        """What is wrong with a set's files now, byte by byte."""
-        ...
-
-    def archive_end(self, system_identifier: str) -> Lsn | None:
-        """How far the WAL archive of a system goes at least, None without one."""
-        ...
-
-    def locked(self, purpose: str) -> AbstractContextManager[None]:
-        """One at a time. Raises Refused."""
-        ...
-
-    def record(self, event: str, moment: datetime, details: Mapping[str, object]) -> None:
-        """Append to the history."""
-        ...
-
-    def abandon_wal_since(self, moment: datetime) -> None:
-        """What was archived since then belongs to a history that has ended."""
-        ...
-
-    def past_seconds(self) -> float | None:
-        """How long the last restore took."""
-        ...
-
-
-class Workshop(Protocol):
-    """The files of a restore: prepared beside the data in use, exchanged by renames, kept aside."""
-
-    def free_bytes(self) -> int:
-        """Free space where the data go."""
-        ...
-
-    def clear(self) -> None:
-        """Delete what an earlier attempt prepared."""
-        ...
-
-    def prepare(self, sets: Sequence[Manifest], parts: Sequence[RestorePart], progress: Progress) -> None:
-        """Write the data of the last set, and of those it builds on, beside the data in use."""
-        ...
-
-    def recover(self, manifest: Manifest, target: RecoveryTarget, timeline: str) -> RecoveredServer:
-        """Replay WAL in the prepared data up to the target. Raises CmctlError."""
-        ...
-
-    def present(self, parts: Sequence[RestorePart]) -> dict[str, bool]:
-        """Which parts there are now."""
-        ...
-
-    def exchange(self, restore_id: str, parts: Sequence[RestorePart]) -> str:
-        """Put the prepared data in place, what was there aside; returns where that is. May be called again."""
-        ...
-
-    def put_back(self, restore_id: str, parts: Sequence[RestorePart]) -> None:
-        """Put what is aside back in place. May be called again."""
-        ...
-
-    def drop(self, restore_id: str) -> None:
-        """Delete what is aside."""
-        ...
-
-    def read_journal(self) -> RestoreJournal | None:
-        """The latest restore, None when there was none."""
-        ...
-
-    def write_journal(self, journal: RestoreJournal | None) -> None:
-        """Keep how far it is, durably; None forgets it."""
-        ...
-
-
-class Components(Protocol):
-    """The stack."""
-
-    def running(self) -> list[str]:
-        """Components that run."""
-        ...
-
-    def stop(self, components: Sequence[str]) -> None:
-        """Stop them, PostgreSQL before the WAL receiver, so that its last record arrives."""
-        ...
-
-    def start(self, components: Sequence[str]) -> list[str]:
-        """Start them and wait until each is healthy; returns what is not well all the same."""
-        ...
-
-    def reconcile(self) -> tuple[int, int]:
-        """Have vectors compared with PostgreSQL and repaired: missing and surplus ones."""
-        ...
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What somebody wants restored."""
-
-    set_id: str
-    target: RecoveryTarget
-    timeline: str
-    parts: Sequence[RestorePart]
-
-
-# What is stopped for each part.
-STOPPED_FOR: Mapping[RestorePart, Sequence[str]] = {
-    "postgresql": ("controlplane", "mcp_server", "postgresql", "wal_receiver"),
-    "vectors": ("mcp_server",),
-    "configuration": (),
-}
-SPARE_BYTES = 256 * 1024 * 1024
+from controlplane.services.backup.restore_plan import STOPPED_FOR, Wish
+from controlplane.services.backup.restore_ports import Components, Sets, Workshop
 
 
 @dataclass(frozen=True)
 class Restorer:
-    """``name`` is what people type to confirm; ``places`` says which data each part replaces."""
+    """Does what a plan says; rolls back; drops what was replaced."""
 
     sets: Sets
     workshop: Workshop
     components: Components
-    name: str
-    places: Mapping[RestorePart, str]
     clock: Callable[[], datetime]
-
-    def plan(self, wish: Wish) -> RestorePlan:
-        """What restoring would do. Raises UsageProblem, Refused, CmctlError; nothing is changed."""
-        manifests = self.sets.complete()
-        manifest = self._choose(manifests, wish)
-        needed = [item.id for item in _chain(manifests, manifest)]
-        running = self.components.running()
-        stops = [name for part in wish.parts for name in STOPPED_FOR[part] if name in running]
-        return RestorePlan(
-            set_id=manifest.id,
-            chain=needed,
-            parts=wish.parts,
-            target=_words(wish.target),
-            timeline=wish.timeline,
-            into="in place",
-            replaces=[self.places[part] for part in wish.parts],
-            stops=list(dict.fromkeys(stops)),
-            lost_after=_words(wish.target) if "postgresql" in wish.parts else "nothing of PostgreSQL",
-            usual_seconds=self.sets.past_seconds(),
-            needed_bytes=manifest.size_bytes * 2 + SPARE_BYTES,
-            confirm_name=self.name,
-        )
 
     def restore(self, plan: RestorePlan, wish: Wish, progress: Progress) -> RestoreReport:
         """Do what the plan says. Raises CmctlError; until the exchange the stack is then started as it was."""
@@ -207,7 +52,7 @@ class Restorer:
             )
             recovered, down_since = self._exchange(journal, plan, wish, ordered[-1], progress)
             report = self._start(journal, plan, recovered, ordered[-1], down_since, started, progress)
-            self.sets.record("restored", self.clock(), _event(report))
+            self.sets.record("restored", self.clock(), as_event(report))
             self.workshop.write_journal(replace(journal, step="done"))
         return report
 
@@ -225,7 +70,7 @@ class Restorer:
                 progress.stage(f"replaying WAL up to {plan.target}")
                 recovered = self.workshop.recover(ordered[-1], wish.target, wish.timeline)
         seconds = time.monotonic() - started
-        return _report("beside", plan, recovered, ordered[-1], None, seconds, seconds)
+        return build_report("beside", plan, recovered, ordered[-1], None, seconds, seconds)
 
     def rollback(self, progress: Progress) -> RestoreJournal:
         """Put back what the latest restore replaced, and start. Raises UsageProblem, Refused, CmctlError."""
@@ -258,32 +103,6 @@ class Restorer:
             self.workshop.drop(journal.id)
             self.workshop.write_journal(None)
         return journal
-
-    # -- choosing
-
-    def _choose(self, manifests: Sequence[Manifest], wish: Wish) -> Manifest:
-        bad = {set_id for set_id, found in self.sets.verifications().items() if not found.is_good}
-        if wish.set_id != "latest":
-            manifest = next((item for item in manifests if item.id == wish.set_id), None)
-            if manifest is None:
-                raise UsageProblem(f"there is no complete set {wish.set_id!r}", hint="list them: cmctl backup list")
-            candidates = [manifest]
-        else:
-            candidates = [item for item in manifests if not any(part.id in bad for part in _chain(manifests, item))]
-        return self._reaching(candidates, wish)
-
-    def _reaching(self, candidates: Sequence[Manifest], wish: Wish) -> Manifest:
-        points = [_point(item) for item in candidates]
-        systems = {str(item.details("postgresql").get("system_identifier")) for item in candidates[:1]}
-        ends = [end for system in systems if (end := self.sets.archive_end(system)) is not None]
-        archive_end = max([*ends, *(point.end_lsn for point in points)], default=Lsn(0))
-        try:
-            chosen = choose(points, wish.target, self.clock(), archive_end)
-        except ValueError as error:
-            raise UsageProblem(str(error), hint="list the sets with: cmctl backup list") from error
-        return next(item for item in candidates if item.id == chosen.set_id)
-
-    # -- doing
 
     def _to_start(self, plan: RestorePlan) -> list[str]:
         """What runs, and what was needed to run it; nothing means everything."""
@@ -366,85 +185,5 @@ class Restorer:
                 hint=error.hint or "see cmctl diagnose, or go back with: cmctl restore --rollback",
             ) from error
         now = time.monotonic()
-        report = _report(journal.id, plan, recovered, manifest, down_since[0], now - down_since[1], now - started)
+        report = build_report(journal.id, plan, recovered, manifest, down_since[0], now - down_since[1], now - started)
         return replace(report, vectors_missing=missing, vectors_surplus=surplus, problems=[*report.problems, *problems])
-
-
-def _report(
-    restore_id: str,
-    plan: RestorePlan,
-    recovered: RecoveredServer | None,
-    manifest: Manifest,
-    down_since: datetime | None,
-    rto_seconds: float,
-    total_seconds: float,
-) -> RestoreReport:
-    last_commit = recovered.last_commit_at if recovered else None
-    is_latest = plan.target == _words(RecoveryTarget())
-    lost = max(0.0, (down_since - last_commit).total_seconds()) if down_since and last_commit and is_latest else None
-    return RestoreReport(
-        id=restore_id,
-        set_id=plan.set_id,
-        target=plan.target,
-        timeline=recovered.timeline if recovered else None,
-        reached_lsn=recovered.lsn if recovered else None,
-        last_commit_at=last_commit,
-        rpo_seconds=lost,
-        rto_seconds=round(rto_seconds, 3),
-        total_seconds=round(total_seconds, 3),
-        counts=recovered.counts if recovered else {},
-        counts_in_set={name: _count(manifest, name) for name in (recovered.counts if recovered else ())},
-        replaced=restore_id,
-        problems=_contradictions(manifest, recovered) if recovered else (),
-    )
-
-
-def _contradictions(manifest: Manifest, recovered: RecoveredServer) -> list[str]:
-    """Recovery ended exactly where the set's rows were counted, and the rows are others."""
-    details = manifest.details("postgresql")
-    if not details.get("counts_from_lsn") == details.get("counts_to_lsn") == recovered.lsn:
-        return []
-    return [
-        f"{table}: {count} rows, {details.get(table)} when the set was made"
-        for table, count in recovered.counts.items()
-        if count != details.get(table)
-    ]
-
-
-def _chain(manifests: Sequence[Manifest], manifest: Manifest) -> list[Manifest]:
-    try:
-        return chain(manifests, manifest.id)
-    except ValueError as error:
-        raise CmctlError(str(error), hint="choose another set: cmctl backup list") from error
-
-
-def _point(manifest: Manifest) -> RestorePoint:
-    details = manifest.details("postgresql")
-    end, timeline = Lsn.parse(str(details["end_lsn"])), int(str(details["timeline"]))
-    return RestorePoint(manifest.id, manifest.taken_at("postgresql"), end, timeline)
-
-
-def _words(target: RecoveryTarget) -> str:
-    if target.time is not None:
-        return f"time {target.time.isoformat()}"
-    if target.lsn is not None:
-        return f"LSN {target.lsn}"
-    return f"restore point {target.name}" if target.name is not None else "the end of the WAL archive"
-
-
-def _count(manifest: Manifest, table: str) -> int | None:
-    value = manifest.details("postgresql").get(table)
-    return value if isinstance(value, int) else None
-
-
-def _event(report: RestoreReport) -> dict[str, object]:
-    return {
-        "id": report.id,
-        "set": report.set_id,
-        "target": report.target,
-        "rpo_seconds": report.rpo_seconds,
-        "rto_seconds": round(report.rto_seconds, 3),
-        "total_seconds": round(report.total_seconds, 3),
-        "vectors_missing": report.vectors_missing,
-        "vectors_surplus": report.vectors_surplus,
-    }
