@@ -33,6 +33,9 @@ def render(report: StatusReport, show_all: bool = False) -> str:
     parts.append(_objectives(report))
     colour_of = CheckState.WARNING if report.backup.state == "stale" else CheckState.OK
     parts.append(f"LAST BACKUP  {paint(report.backup.message, colour_of)}")
+    drill = report.backup.drill
+    colour_of = CheckState.WARNING if drill.state in ("failed", "overdue") else CheckState.OK
+    parts.append(f"LAST DRILL   {paint(drill.message, colour_of)}")
     parts.append(_forecasts(report))
     parts.append("\n".join(f"hint: {hint}" for hint in report.hints))
     return "\n\n".join(part for part in parts if part)

@@ -84,6 +84,16 @@ def _built_in(settings: Settings) -> list[Resource]:
             ("instance",),
         ),
         Resource(
+            "backup_disk",
+            "max by (instance) (cmctl_backup_directory_size_bytes - cmctl_backup_directory_free_bytes)",
+            "max by (instance) (cmctl_backup_directory_size_bytes)",
+            "Disk of the backups",
+            "备份磁盘",
+            "B",
+            "backup",
+            ("instance",),
+        ),
+        Resource(
             "error_budget",
             "1 - slo:period_error_budget_remaining:ratio",
             "1",

@@ -78,6 +78,11 @@ class DataLayout:
         return self.data_dir / "restoring"
 
     @property
+    def drill(self) -> Path:
+        """What a drill restores, as long as it is at work."""
+        return self.data_dir / "drill"
+
+    @property
     def replaced(self) -> Path:
         """What restores replaced, kept until somebody drops it."""
         return self.data_dir / "replaced"

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from controlplane.config.anomaly import Anomaly
+from controlplane.config.backup_drill import BackupDrill
 from controlplane.config.incidents import Incidents
 from controlplane.config.notifications import Notifications
 
@@ -283,6 +284,7 @@ class Backup(Section):
     max_age_hours: float = Field(26, gt=0, description="The status is WARNING when the newest set is older.")
     timeout_seconds: Seconds = Field(6 * 3600, description="A scheduled backup that takes longer is ended.")
     retention: Retention = Retention()
+    drill: BackupDrill = BackupDrill()
 
 
 class Slo(Section):

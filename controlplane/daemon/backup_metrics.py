@@ -4,10 +4,12 @@ from collections.abc import Iterable
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from controlplane.daemon.drill_metrics import drill_metrics
+from controlplane.domain.backup.limits import BackupLimits
 from controlplane.domain.backup.overview import Overview
 
 
-def backup_metrics(overview: Overview | None) -> Iterable[Metric]:
+def backup_metrics(overview: Overview | None, limits: BackupLimits) -> Iterable[Metric]:
     """Every family; nothing but ``cmctl_backup_directory_readable`` while the directory cannot be read."""
     readable = float(overview is not None)
     yield GaugeMetricFamily("cmctl_backup_directory_readable", "1 while the backups can be looked at.", readable)
@@ -28,16 +30,20 @@ def backup_metrics(overview: Overview | None) -> Iterable[Metric]:
         yield GaugeMetricFamily(name, "When a set was last verified, Unix time.", moment)
     free = overview.free_bytes
     yield GaugeMetricFamily("cmctl_backup_directory_free_bytes", "Free space where the sets are.", free)
+    size = overview.total_bytes
+    yield GaugeMetricFamily("cmctl_backup_directory_size_bytes", "Size of the file system that the sets are on.", size)
     total = sum(item.size_bytes for item in overview.sets)
     yield GaugeMetricFamily("cmctl_backup_sets_size_bytes", "Size of all sets.", total)
     yield from _of_wal(overview)
     yield from _of_newest(overview)
+    yield from drill_metrics(overview, limits)
 
 
 def _of_wal(overview: Overview) -> Iterable[Metric]:
     wal = overview.wal
     yield GaugeMetricFamily("cmctl_backup_wal_size_bytes", "Space that the WAL archive takes.", wal.size_bytes)
     yield GaugeMetricFamily("cmctl_backup_wal_segments", "Files of the WAL archive.", wal.segments)
+    yield GaugeMetricFamily("cmctl_backup_wal_gaps", "Places in the WAL archive at which files are missing.", wal.gaps)
     if wal.newest_at is not None:
         moment = wal.newest_at.timestamp()
         name = "cmctl_backup_wal_last_received_timestamp_seconds"

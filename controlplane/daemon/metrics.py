@@ -49,7 +49,7 @@ class DaemonCollector(Collector):
         yield from self._of_alerts()
         yield from self._of_checks()
         yield from self._of_jobs()
-        yield from backup_metrics(self._daemon.backups.overview)
+        yield from backup_metrics(self._daemon.backups.overview, self._daemon.backups.limits)
         yield from anomaly_metrics(self._daemon.anomalies)
         yield from slo_metrics(self._daemon.slo_board.latest)
         yield from delivery_metrics(self._daemon.notifications)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from controlplane.domain.alert import Alert
+from controlplane.domain.backup.limits import DrillStatus
 from controlplane.domain.backup.overview import Freshness, SetView, freshness
 from controlplane.domain.check import CheckResult, CheckState, worst
 from controlplane.domain.component import ComponentState, ComponentStatus
@@ -96,6 +97,7 @@ class LastBackup:
     message: str = "none yet; make one with: cmctl backup create"
     created_at: datetime | None = None
     id: str | None = None
+    drill: DrillStatus = field(default_factory=DrillStatus)
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ def compose(seen: Seen) -> StatusReport:
         states.append(CheckState.UNKNOWN)
     if daemon.is_stale or daemon.role == "standby":
         states.append(CheckState.WARNING)
-    if seen.backup.state == "stale":
+    if seen.backup.state == "stale" or seen.backup.drill.state in ("failed", "overdue"):
         states.append(CheckState.WARNING)
     state = worst(states)
     return StatusReport(

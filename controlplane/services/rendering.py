@@ -125,13 +125,13 @@ def render_memory_server(settings: Settings, templates: Templates) -> str:
             "vectors_path": str(layout.vectors),
             "vectors_url": settings.vectors.url,
             "embedding_provider": settings.mcp_server.embedding_provider,
-            "embedding_settings": _embedding_settings(settings.mcp_server),
+            "embedding_settings": embedding_settings(settings.mcp_server),
             "debug_delay_seconds": settings.mcp_server.debug_delay_seconds,
         },
     )
 
 
-def _embedding_settings(server: McpServer) -> dict[str, object]:
+def embedding_settings(server: McpServer) -> dict[str, object]:
     """What ``mcp.yml`` says of the embeddings beside the provider; only what is set."""
     key_file, cache_dir = server.embedding_api_key_file, server.embedding_cache_dir
     wanted = {

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 from controlplane.config.load import Locations
 from controlplane.config.paths import DataLayout, resource_dir
 from controlplane.config.schema import Settings
+from controlplane.domain.backup.limits import BackupLimits
 from controlplane.domain.job import JobOutcome, JobRun, Schedule
 from controlplane.errors import CmctlError, DependencyUnreachable, Refused
 from controlplane.services.jobs import Task
 
 if TYPE_CHECKING:
     from controlplane.adapters.backup.catalogue import Catalogue
+    from controlplane.adapters.backup.drill_records import DrillRecords
     from controlplane.adapters.backup.server import BackupServer
     from controlplane.adapters.backup.view import BackupFiles
     from controlplane.adapters.backup.wal_archive import WalReceiver
@@ -125,6 +127,24 @@ def backup_files(settings: Settings) -> "BackupFiles":
     from controlplane.adapters.backup.wal_archive import WalArchive
 
     return BackupFiles(catalogue(settings), WalArchive(settings.backup_directory / "wal"))
+
+
+def drill_records(settings: Settings) -> "DrillRecords":
+    """The drills that were made."""
+    from controlplane.adapters.backup.drill_records import DrillRecords
+
+    return DrillRecords(catalogue(settings))
+
+
+def backup_limits(settings: Settings) -> BackupLimits:
+    """How old sets and drills may become, and what they may cost."""
+    backup, drill = settings.backup, settings.backup.drill
+    return BackupLimits(
+        timedelta(hours=backup.max_age_hours),
+        timedelta(days=drill.max_age_days),
+        drill.rpo_objective_seconds,
+        drill.rto_objective_seconds,
+    )
 
 
 @dataclass
@@ -235,6 +255,10 @@ def backup_tasks(settings: Settings, locations: Locations) -> list[Task]:
             f"{sum(not item['keep'] for item in pruned['sets'])} sets and {len(pruned['wal_files'])} WAL files deleted"
         )
 
+    async def drill() -> str:
+        done = await cmctl("drill", "--scheduled")
+        return f"{done['set_id']} restored in {done['rto_seconds']} s"
+
     backup, seconds = settings.backup, settings.backup.timeout_seconds
     make = "Make a recovery set: PostgreSQL, vectors, configuration."
     return [
@@ -251,6 +275,14 @@ def backup_tasks(settings: Settings, locations: Locations) -> list[Task]:
             "Delete the recovery sets and the WAL that the retention policy wants no longer.",
             Schedule(cron=backup.prune_schedule),
             prune,
+            timeout_seconds=seconds,
+        ),
+        Task(
+            "backup_drill",
+            "Restore the newest recovery set beside production, look at it, measure.",
+            Schedule(cron=backup.drill.schedule),
+            drill,
+            catch_up=True,
             timeout_seconds=seconds,
         ),
     ]

@@ -50,7 +50,7 @@ from controlplane.services.retention import Retention
 from controlplane.services.silences import SilenceKeeper
 from controlplane.services.standby import StandbyGuard, work_while_allowed
 from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies, build_forecasts
-from controlplane.wiring.backup import backup_files, backup_tasks
+from controlplane.wiring.backup import backup_files, backup_limits, backup_tasks
 from controlplane.wiring.checks import build_engine
 from controlplane.wiring.incidents import build_incidents
 from controlplane.wiring.maintenance import build_maintenance
@@ -186,7 +186,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         templates=templates,
         docs=docs,
         forecasts=forecasts,
-        backups=BackupWatch(backup_files(settings)),
+        backups=BackupWatch(backup_files(settings), backup_limits(settings)),
         reports=PostgresReportStore(database),
         links=(("Prometheus", settings.url("prometheus")), ("Alertmanager", settings.url("alertmanager"))),
     )

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from controlplane.adapters.backup.catalogue import Catalogue
@@ -18,10 +19,11 @@ from controlplane.adapters.embedded_postgresql import SUPERUSER
 from controlplane.adapters.processes import stack_environment
 from controlplane.adapters.toolchain import postgresql_bin
 from controlplane.adapters.unprivileged import runner
-from controlplane.config.load import Locations
+from controlplane.config.load import Locations, parse, read_yaml
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import COMPONENTS, Settings
 from controlplane.domain.backup.restoring import RestorePart
+from controlplane.errors import InvalidConfiguration, Refused
 from controlplane.services.backup.create import CONTROLPLANE_TABLES, MEMORY_TABLES
 from controlplane.services.backup.ports import Progress
 from controlplane.services.backup.restore import Restorer
@@ -102,6 +104,7 @@ def restorer(
             settings.postgresql.memory_database: MEMORY_TABLES,
             settings.postgresql.controlplane_database: CONTROLPLANE_TABLES,
         },
+        require_usable=partial(_require_usable, settings) if into is None else lambda _: None,
     )
     command = Path(sys.executable).parent / "claude-memory-mcp"
     stack = EmbeddedStack(locations, _Quiet(progress.note))
@@ -110,6 +113,20 @@ def restorer(
     places = {part: str(path) for part, path in live.items()}
     planner = RestorePlanner(sets, components, settings.data_dir.name, places, _now)
     return planner, Restorer(sets, workshop, components, _now)
+
+
+def _require_usable(settings: Settings, etc: Path) -> None:
+    """A configuration of another version may hold what this one does not know: then nothing would start, or go back."""
+    file = etc / "cmctl.yml"
+    if not file.exists():
+        return
+    try:
+        parse({**read_yaml(file), "data_dir": str(settings.data_dir)}, str(file))
+    except InvalidConfiguration as error:
+        raise Refused(
+            f"the configuration of that set does not fit this version: {'; '.join(error.problems) or error.message}",
+            hint="restore it beside with --only configuration --to DIRECTORY, and take over by hand what is wanted",
+        ) from error
 
 
 def _now() -> datetime:

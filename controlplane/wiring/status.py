@@ -1,14 +1,15 @@
 """Composition root of ``cmctl status``."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from controlplane.config.default_checks import HEALTH_PAGES, local_url
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
-from controlplane.domain.backup.overview import newest_good
+from controlplane.domain.backup.limits import drill_status
 from controlplane.domain.status import LastBackup, last_backup
-from controlplane.wiring.backup import backup_files
+from controlplane.wiring.backup import backup_files, backup_limits
 from controlplane.wiring.checks import build_engine
 from controlplane.wiring.stack import service_manager
 
@@ -47,5 +48,5 @@ def build_status(settings: Settings, layout: DataLayout) -> "StatusService":
 
 
 def _last_backup(settings: Settings) -> LastBackup:
-    newest = newest_good(backup_files(settings).sets())
-    return last_backup(newest, datetime.now(UTC), timedelta(hours=settings.backup.max_age_hours))
+    overview, limits, now = backup_files(settings).overview(), backup_limits(settings), datetime.now(UTC)
+    return replace(last_backup(overview.newest, now, limits.max_age), drill=drill_status(overview, limits, now))

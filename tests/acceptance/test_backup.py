@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.support.backups import MEMORY_DATABASE, PARTS, connect, create, manifest_of, sets_folder, value, wrong_files
+from tests.support.soak import length
 from tests.support.stack import EmbeddedStack, wait_until
 
 pytestmark = pytest.mark.stack
@@ -141,6 +142,7 @@ def test_two_at_once_one_is_refused(stack: EmbeddedStack, full: dict[str, Any]) 
         assert first.wait() == 0
 
 
+@pytest.mark.soak
 def test_killed_at_any_moment_nothing_looks_like_a_set(stack: EmbeddedStack, full: dict[str, Any]) -> None:
     listed = stack.json("backup", "list")
     began = time.monotonic()
@@ -148,7 +150,7 @@ def test_killed_at_any_moment_nothing_looks_like_a_set(stack: EmbeddedStack, ful
     usual_seconds = time.monotonic() - began
     listed = stack.json("backup", "list")
     chosen = random.Random(5)
-    for _ in range(4):
+    for _ in range(length(3, 30)):
         process = subprocess.Popen(
             stack.command("backup", "create", "--full"), env=stack.environment, stderr=subprocess.DEVNULL
         )

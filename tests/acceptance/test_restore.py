@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from mcp.client import Client
 
-from tests.support.backups import MEMORY_DATABASE, PARTS, connect, create, sets_folder, value
+from tests.support.backups import MEMORY_DATABASE, PARTS, connect, create, remember, sets_folder, value
 from tests.support.postgresql import binaries
+from tests.support.soak import length
 from tests.support.stack import EmbeddedStack, wait_until
 
 pytestmark = pytest.mark.stack
@@ -52,15 +53,6 @@ def pgbench_command(stack: EmbeddedStack, *arguments: str) -> tuple[list[str], d
 def pgbench(stack: EmbeddedStack, *arguments: str) -> None:
     command, environment = pgbench_command(stack, *arguments)
     subprocess.run(command, env=environment, check=True, capture_output=True)
-
-
-def remember(stack: EmbeddedStack, texts: list[str]) -> None:
-    async def store() -> None:
-        async with Client(stack.url("mcp_server", "/mcp")) as client:
-            result = await client.call_tool("store_batch", {"memories": [{"content": text} for text in texts]})
-            assert not result.is_error, result.content
-
-    asyncio.run(store())
 
 
 def found(stack: EmbeddedStack, query: str) -> list[str]:
@@ -173,12 +165,13 @@ def test_the_next_set_after_a_restore_is_full_and_can_be_restored(stack: Embedde
     drop_replaced(stack)
 
 
+@pytest.mark.soak
 def test_killed_at_any_moment_it_can_be_run_again_or_rolled_back(stack: EmbeddedStack) -> None:
     create(stack)
     pgbench(stack, "--transactions=5", "--no-vacuum")
     before = history(stack)
     chosen = random.Random(3)
-    for attempt in range(3):
+    for attempt in range(length(2, 20)):
         began = time.monotonic()
         seconds = chosen.uniform(2, LATEST_KILL)
         with subprocess.Popen(

@@ -1,11 +1,13 @@
 """A stack with data in it, for tests of backups."""
 
+import asyncio
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from mcp.client import Client
 
 from tests.support.stack import EmbeddedStack
 
@@ -38,6 +40,17 @@ def create(stack: EmbeddedStack, *options: str) -> dict[str, Any]:
     assert result.returncode == 0, result.stderr
     made: dict[str, Any] = json.loads(result.stdout)
     return made
+
+
+def remember(stack: EmbeddedStack, texts: list[str]) -> None:
+    """Store memories through the memory server."""
+
+    async def store() -> None:
+        async with Client(stack.url("mcp_server", "/mcp")) as client:
+            result = await client.call_tool("store_batch", {"memories": [{"content": text} for text in texts]})
+            assert not result.is_error, result.content
+
+    asyncio.run(store())
 
 
 def sets_folder(stack: EmbeddedStack) -> Path:

@@ -35,6 +35,7 @@ QUICK_SETTINGS: dict[str, Any] = {
     "alert_rules": {"for_scale": 0.02},
     "checks": {"interval_seconds": 1},
     "anomaly": {"interval_seconds": 5},
+    "backup": {"schedule": NOT_IN_A_TEST_RUN, "drill": {"schedule": NOT_IN_A_TEST_RUN}},
 }
 
 

@@ -5,6 +5,7 @@ what was asked for, and the data directory in use is not touched.
 """
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -25,9 +26,11 @@ from controlplane.adapters.backup.wal_archive import WalLife
 from controlplane.adapters.unprivileged import Runner
 from controlplane.domain.backup.restoring import RecoveredServer
 from controlplane.domain.backup.target import RecoveryTarget
-from controlplane.errors import CmctlError
+from controlplane.errors import CmctlError, Refused
 
 LOG = "recovery.log"
+SOCKET_FOLDER = "socket-folder"  # beside the log: where the socket is
+_SOCKET_PREFIX = "claude-memory-recovery-"
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 120
 _PORT = 5432
@@ -47,8 +50,10 @@ class Recovery:
     def combine(self, chain: Sequence[Path], target: Path) -> None:
         """Write a whole data directory into ``target`` from a full backup and those built on it.
 
-        Raises CmctlError; ``target`` is then to be deleted.
+        Raises Refused for backups of another version of PostgreSQL, CmctlError; ``target`` is then to be deleted.
         """
+        with told("read"):
+            self._require_own_version(chain[-1])
         with told("written"):
             if len(chain) == 1:
                 shutil.copytree(chain[0], target, symlinks=True)
@@ -63,13 +68,24 @@ class Recovery:
                     self.runner.own(Path(place) / name)
             self.runner.own(target)
 
+    def _require_own_version(self, backup: Path) -> None:
+        theirs = (backup / "PG_VERSION").read_text(encoding="ascii").strip()
+        command = [str(self.programs / "postgres"), "--version"]
+        told_version = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        own = re.search(r"(\d+)", told_version)
+        if own is not None and own[1] != theirs:
+            raise Refused(
+                f"{backup.parent.name} is a backup of PostgreSQL {theirs}, and this system runs {own[1]}",
+                hint="restore it with the programs of that version, and move the data by a logical dump",
+            )
+
     def _combine(self, chain: Sequence[Path], target: Path) -> None:
         command = [str(self.programs / "pg_combinebackup"), *map(str, chain), f"--output={target}", "--no-manifest"]
         done = subprocess.run(
             command, cwd="/", env={**self.environment, "LC_ALL": "C"}, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            lines = done.stderr.strip().splitlines() or ["no reason given"]
+            lines = done.stderr.strip().splitlines() or [f"pg_combinebackup ended with {done.returncode}"]
             raise CmctlError(f"the sets could not be put together: {lines[-1].removeprefix('pg_combinebackup: ')}")
 
     def recover(
@@ -85,25 +101,35 @@ class Recovery:
 
         ``tables`` maps databases to the tables whose rows are counted. Raises CmctlError that says how far it came.
         """
-        with self._private_folder() as folder:
+        with self.recovered(data, target, timeline, lives, log) as folder:
+            return self.look(folder, tables)
+
+    @contextmanager
+    def recovered(
+        self, data: Path, target: RecoveryTarget, timeline: str, lives: Sequence[WalLife], log: Path
+    ) -> Iterator[Path]:
+        """Start PostgreSQL on ``data``, replay and promote; stopped on leaving. Gives the folder of its socket."""
+        with self._private_folder(log.with_name(SOCKET_FOLDER)) as folder:
             process = self._start(data, folder, [*_settings(target, timeline, lives)], log)
             try:
                 self._wait(process, folder, log)
-                return self._look(folder, tables)
+                yield folder
             finally:
                 _stop(process)
 
     @contextmanager
-    def _private_folder(self) -> Iterator[Path]:
+    def _private_folder(self, note: Path) -> Iterator[Path]:
         # Below /tmp: a socket's path must be short.
-        folder = Path(tempfile.mkdtemp(prefix="claude-memory-recovery-", dir="/tmp"))
+        folder = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX, dir="/tmp"))
         try:
+            note.write_text(str(folder), encoding="utf-8")
             (folder / "pg_hba.conf").write_text("local all all trust\n", encoding="ascii")
             self.runner.own(folder / "pg_hba.conf")
             self.runner.own(folder)
             yield folder
         finally:
             remove_tree(folder)
+            note.unlink(missing_ok=True)
 
     def _start(self, data: Path, folder: Path, settings: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
         command = [
@@ -135,7 +161,7 @@ class Recovery:
     def _wait(self, process: "subprocess.Popen[bytes]", folder: Path, log: Path) -> None:
         while process.poll() is None:
             try:
-                with self._connected(folder) as connection:
+                with self.connected(folder) as connection:
                     row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
                 if row == (False,):
                     return
@@ -144,9 +170,10 @@ class Recovery:
             time.sleep(_POLL_SECONDS)
         raise CmctlError(f"recovery failed: {_reason(log)}", hint=f"PostgreSQL's messages are in {log}")
 
-    def _look(self, folder: Path, tables: Mapping[str, Sequence[str]]) -> RecoveredServer:
+    def look(self, folder: Path, tables: Mapping[str, Sequence[str]]) -> RecoveredServer:
+        """Where recovery ended, and rows counted. Raises CmctlError."""
         try:
-            with self._connected(folder) as connection:
+            with self.connected(folder) as connection:
                 row = connection.execute(
                     "SELECT (SELECT timeline_id FROM pg_control_checkpoint()), pg_last_wal_replay_lsn()::text,"
                     " pg_last_xact_replay_timestamp()"
@@ -166,14 +193,15 @@ class Recovery:
         return RecoveredServer(row[0], str(row[1]), row[2], counts)
 
     def _count(self, folder: Path, database: str, tables: Sequence[str]) -> Iterator[tuple[str, int | None]]:
-        with self._connected(folder, database) as connection:
+        with self.connected(folder, database) as connection:
             for table in tables:
                 exists = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchone() == (True,)
                 query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
                 row = connection.execute(query).fetchone() if exists else None
                 yield table, row[0] if row else None
 
-    def _connected(self, folder: Path, database: str = "postgres") -> psycopg.Connection[Any]:
+    def connected(self, folder: Path, database: str = "postgres") -> psycopg.Connection[Any]:
+        """A connection to the server whose socket is in ``folder``; every statement commits."""
         return psycopg.connect(
             host=str(folder), port=_PORT, dbname=database, user=self.superuser, connect_timeout=5, autocommit=True
         )
@@ -183,12 +211,23 @@ def _settings(target: RecoveryTarget, timeline: str, lives: Sequence[WalLife]) -
     yield f"restore_command={restore_command([life.folder for life in lives])}"
     yield "recovery_target_action=promote"
     yield f"recovery_target_timeline={timeline}"
+    yield f"recovery_target_inclusive={'on' if target.is_inclusive else 'off'}"
     if target.time is not None:
         yield f"recovery_target_time={target.time.isoformat()}"
     if target.lsn is not None:
         yield f"recovery_target_lsn={target.lsn}"
     if target.name is not None:
         yield f"recovery_target_name={target.name}"
+
+
+def remove_left_socket(place: Path) -> None:
+    """Delete the socket's folder that a killed recovery with its data in ``place`` left. Raises CmctlError."""
+    note = place / SOCKET_FOLDER
+    if note.exists():
+        folder = Path(note.read_text(encoding="utf-8"))
+        if folder.name.startswith(_SOCKET_PREFIX):
+            remove_tree(folder)
+        note.unlink()
 
 
 def restore_command(folders: Sequence[Path]) -> str:

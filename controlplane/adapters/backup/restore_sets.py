@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from controlplane.adapters.backup import checks
 from controlplane.adapters.backup.catalogue import Catalogue
+from controlplane.adapters.backup.drill_records import EVENT
 from controlplane.adapters.backup.wal_archive import WalArchive
 from controlplane.domain.backup.manifest import Manifest
 from controlplane.domain.backup.target import Lsn
@@ -34,6 +36,10 @@ class RestoreSets:
         problems, _ = checks.hashes(self.catalogue.path(manifest.id), manifest, progress)
         return problems
 
+    def good(self) -> list[Manifest]:
+        """Manifests of the complete sets that no verification found wrong, newest first."""
+        return self.catalogue.good()
+
     def archive_end(self, system_identifier: str) -> Lsn | None:
         """How far the WAL archive of a system goes at most, None without one."""
         return self.archive.end(system_identifier)
@@ -50,7 +56,11 @@ class RestoreSets:
         """What was archived since then belongs to a history that has ended."""
         self.archive.abandon_since(moment)
 
-    def past_seconds(self) -> float | None:
-        """How long the last restore took."""
-        past = [item for item in self.catalogue.history() if item.get("event") == "restored"]
-        return float(past[-1]["total_seconds"]) if past else None
+    def past(self) -> list[tuple[float, int]]:
+        """Seconds and sizes of past restores and passed drills, newest first."""
+        done = [item for item in self.catalogue.history() if _was_restored(item)]
+        return [(float(item["total_seconds"]), int(item.get("size_bytes") or 0)) for item in reversed(done)]
+
+
+def _was_restored(event: Mapping[str, Any]) -> bool:
+    return event.get("event") == "restored" or (event.get("event") == EVENT and event.get("outcome") == "passed")

@@ -4,10 +4,11 @@ import shutil
 from dataclasses import dataclass
 
 from controlplane.adapters.backup.catalogue import Catalogue, StoredSet
+from controlplane.adapters.backup.drill_records import DrillRecords
 from controlplane.adapters.backup.wal_archive import WalArchive
 from controlplane.domain.backup.overview import Overview, SetView, WalView, view_of
 from controlplane.domain.backup.verification import Verification
-from controlplane.domain.backup.wal import Segment
+from controlplane.domain.backup.wal import Segment, gaps
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,23 @@ class BackupFiles:
     def overview(self) -> Overview:
         """Everything at this moment."""
         folder = self.catalogue.folder
-        free = shutil.disk_usage(folder).free if folder.is_dir() else 0
-        return Overview(self.sets(), self._wal(), free)
+        usage = shutil.disk_usage(folder) if folder.is_dir() else None
+        return Overview(
+            sets=self.sets(),
+            wal=self._wal(),
+            free_bytes=usage.free if usage else 0,
+            total_bytes=usage.total if usage else 0,
+            drills=DrillRecords(self.catalogue).reports(),
+        )
 
     def _wal(self) -> WalView:
         lives = self.archive.lives()
         files = [path for life in lives for path in life.folder.iterdir() if Segment.parse(path.name)]
         sizes = [path.stat().st_blocks * 512 for path in files if path.exists()]
         times = [moment for life in lives if (moment := life.newest_at())]
-        return WalView(len(lives), len(files), sum(sizes), max(times, default=None))
+        since = min((life.started_at for life in lives), default=None)
+        missing = sum(len(gaps(life.segments())) for life in lives)
+        return WalView(len(lives), len(files), sum(sizes), max(times, default=None), missing, since)
 
 
 def _view(stored: StoredSet, verification: Verification | None) -> SetView:

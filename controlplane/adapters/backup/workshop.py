@@ -7,7 +7,7 @@ are in ``replaced/<restore>/<part>``. ``restore.json`` is the journal.
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from backports import tarfile
 
 from controlplane.adapters.backup.catalogue import Catalogue, write_json
 from controlplane.adapters.backup.files import copy_durably, files_below, remove_tree, sync_file, sync_folders, told
-from controlplane.adapters.backup.recovery import LOG, Recovery
+from controlplane.adapters.backup.recovery import LOG, Recovery, remove_left_socket
 from controlplane.adapters.backup.vectors import ARCHIVE
 from controlplane.adapters.backup.wal_archive import WalArchive
 from controlplane.domain.backup.manifest import Manifest
@@ -29,7 +29,10 @@ _IDENTITY_MEMBER = "snapshot.json"
 
 @dataclass(frozen=True)
 class RestoreWorkshop:
-    """``live`` maps parts to where their data are in use; ``staging`` and ``aside`` are on the same file system."""
+    """``live`` maps parts to where their data are in use; ``staging`` and ``aside`` are on the same file system.
+
+    ``require_usable`` looks at a prepared configuration and raises CmctlError when this program cannot run with it.
+    """
 
     catalogue: Catalogue
     archive: WalArchive
@@ -39,6 +42,7 @@ class RestoreWorkshop:
     aside: Path
     journal_file: Path
     tables: Mapping[str, Sequence[str]]
+    require_usable: Callable[[Path], None] = lambda _: None
 
     def free_bytes(self) -> int:
         """Free space where the data go."""
@@ -49,6 +53,7 @@ class RestoreWorkshop:
 
     def clear(self) -> None:
         """Delete what an earlier attempt prepared."""
+        remove_left_socket(self.staging)
         remove_tree(self.staging)
 
     def prepare(self, sets: Sequence[Manifest], parts: Sequence[RestorePart], progress: Progress) -> None:
@@ -67,6 +72,7 @@ class RestoreWorkshop:
                 self._unpack(folder / "vectors" / ARCHIVE, self.staging / part)
             else:
                 self._copy(folder / "configuration" / "etc", self.staging / part)
+                self.require_usable(self.staging / part)
 
     def _unpack(self, archive: Path, target: Path) -> None:
         with told("unpacked"):

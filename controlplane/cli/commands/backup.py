@@ -131,6 +131,55 @@ def prune(invocation: Invocation, dry_run: bool, output: str) -> None:
     emit(data, output, lambda: _prune_table(done))
 
 
+@backup.command()
+@click.option("--scheduled", is_flag=True, hidden=True, help="The daemon runs this and keeps the ledger itself.")
+@output_option
+@click.pass_obj
+def drill(invocation: Invocation, scheduled: bool, output: str) -> int:
+    """Restore the newest good set beside production, start it, look at it, measure RTO and RPO, and clean up.
+
+    Production is read and never changed. The report is kept; exit code 1
+    when the drill failed.
+    """
+    from controlplane.cli.backup_progress import stderr_steps
+    from controlplane.cli.drill_screen import drill_details
+    from controlplane.cli.settings import load_settings
+    from controlplane.cli.signals import end_like_ctrl_c
+    from controlplane.errors import CmctlError
+    from controlplane.wiring.backup import recorded
+    from controlplane.wiring.drill import drill as service
+    from controlplane.wiring.drill import yield_to_others
+
+    end_like_ctrl_c()
+    settings, steps = load_settings(invocation), stderr_steps()
+    yield_to_others(settings)
+    try:
+        with recorded(settings, "backup_drill", is_wanted=not scheduled) as entry:
+            report = service(settings, steps).run(steps)
+            entry.detail = f"{report.set_id} restored in {report.rto_seconds} s"
+            steps.done()
+            emit(report, output, lambda: drill_details(report))
+            if not report.is_passed:
+                raise CmctlError(f"the drill of set {report.set_id} failed: {report.problem}")
+    finally:
+        steps.done()
+    return 0
+
+
+@backup.command()
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="So many of the latest.")
+@output_option
+@click.pass_obj
+def drills(invocation: Invocation, limit: int, output: str) -> None:
+    """List past drills, newest first."""
+    from controlplane.cli.drill_screen import drill_table
+    from controlplane.cli.settings import load_settings
+    from controlplane.wiring.backup import drill_records
+
+    reports = drill_records(load_settings(invocation)).reports()[:limit]
+    emit(reports, output, lambda: drill_table(reports))
+
+
 @backup.command("receive-wal", hidden=True)
 @click.pass_obj
 def receive_wal(invocation: Invocation) -> None:

@@ -190,7 +190,11 @@ def _plan(plan: "RestorePlan", into: Path | None) -> str:
         ]
     else:
         lines.append(["into", str(into)])
-    usual = f"{plan.usual_seconds:.0f} s the last time" if plan.usual_seconds is not None else "not known yet"
+    usual = (
+        f"about {plan.usual_seconds:.0f} s, by past drills and restores"
+        if plan.usual_seconds is not None
+        else "not known yet"
+    )
     lines.append(["takes", usual])
     if into is None:
         lines.append(["confirm", f"with --confirm {plan.confirm_name}"])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from controlplane.domain.backup.drill import DrillReport
 from controlplane.domain.backup.manifest import Manifest, Part
 from controlplane.domain.backup.verification import Verification
 
@@ -43,21 +44,28 @@ class SetView:
 
 @dataclass(frozen=True)
 class WalView:
-    """The WAL archive: ``lives`` counts its folders, ``newest_at`` is when something last came in."""
+    """The WAL archive: ``lives`` counts its folders, ``newest_at`` is when something last came in.
+
+    ``gaps`` counts the places within a folder at which files are missing, ``since`` is when the oldest folder began.
+    """
 
     lives: int = 0
     segments: int = 0
     size_bytes: int = 0
     newest_at: datetime | None = None
+    gaps: int = 0
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything at one moment; sets newest first."""
+    """Everything at one moment; sets and drills newest first."""
 
     sets: Sequence[SetView] = ()
     wal: WalView = WalView()
     free_bytes: int = 0
+    total_bytes: int = 0
+    drills: Sequence[DrillReport] = ()
 
     @property
     def newest(self) -> SetView | None:

@@ -39,14 +39,19 @@ def build_report(
 
 def _contradictions(manifest: Manifest, recovered: RecoveredServer) -> list[str]:
     """Recovery ended exactly where the set's rows were counted, and the rows are others."""
+    return [
+        f"{table}: {recovered.counts.get(table)} rows, {count} when the set was made"
+        for table, count in (counts_at(manifest, recovered) or {}).items()
+        if recovered.counts.get(table) != count
+    ]
+
+
+def counts_at(manifest: Manifest, recovered: RecoveredServer) -> dict[str, int | None] | None:
+    """Rows when the set was made, if recovery ended exactly where they were counted; else None."""
     details = manifest.details("postgresql")
     if not details.get("counts_from_lsn") == details.get("counts_to_lsn") == recovered.lsn:
-        return []
-    return [
-        f"{table}: {count} rows, {details.get(table)} when the set was made"
-        for table, count in recovered.counts.items()
-        if count != details.get(table)
-    ]
+        return None
+    return {name: _count(manifest, name) for name in recovered.counts}
 
 
 def _count(manifest: Manifest, table: str) -> int | None:
@@ -54,12 +59,13 @@ def _count(manifest: Manifest, table: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def as_event(report: RestoreReport) -> dict[str, object]:
-    """What the history keeps of it."""
+def as_event(report: RestoreReport, size_bytes: int) -> dict[str, object]:
+    """What the history keeps of it; the size is that of the sets that were read."""
     return {
         "id": report.id,
         "set": report.set_id,
         "target": report.target,
+        "size_bytes": size_bytes,
         "rpo_seconds": report.rpo_seconds,
         "rto_seconds": round(report.rto_seconds, 3),
         "total_seconds": round(report.total_seconds, 3),

@@ -31,11 +31,12 @@ class Lsn:
 
 @dataclass(frozen=True)
 class RecoveryTarget:
-    """At most one of the three; none means the end of the archive."""
+    """At most one of the three; none means the end of the archive. Recovery stops just after it, or just before."""
 
     time: datetime | None = None
     lsn: Lsn | None = None
     name: str | None = None
+    is_inclusive: bool = True
 
     def __post_init__(self) -> None:
         if sum(value is not None for value in (self.time, self.lsn, self.name)) > 1:

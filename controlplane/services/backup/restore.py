@@ -5,7 +5,8 @@ A journal says how far it is, so that a restore cut off anywhere can be run agai
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -40,7 +41,8 @@ class Restorer:
             self._require_space(plan)
             progress.stage("preparing")
             self.workshop.clear()
-            self.workshop.prepare(ordered, plan.parts, progress)
+            with self._nothing_left_behind():
+                self.workshop.prepare(ordered, plan.parts, progress)
             journal = RestoreJournal(
                 id=began.strftime("%Y%m%dT%H%M%SZ"),
                 set_id=plan.set_id,
@@ -52,7 +54,7 @@ class Restorer:
             )
             recovered, down_since = self._exchange(journal, plan, wish, ordered[-1], progress)
             report = self._start(journal, plan, recovered, ordered[-1], down_since, started, progress)
-            self.sets.record("restored", self.clock(), as_event(report))
+            self.sets.record("restored", self.clock(), as_event(report, sum(item.size_bytes for item in ordered)))
             self.workshop.write_journal(replace(journal, step="done"))
         return report
 
@@ -64,13 +66,23 @@ class Restorer:
             ordered = [sets[set_id] for set_id in plan.chain]
             self._require_good(ordered, progress)
             self._require_space(plan)
-            self.workshop.prepare(ordered, plan.parts, progress)
             recovered = None
-            if "postgresql" in plan.parts:
-                progress.stage(f"replaying WAL up to {plan.target}")
-                recovered = self.workshop.recover(ordered[-1], wish.target, wish.timeline)
+            with self._nothing_left_behind():
+                self.workshop.prepare(ordered, plan.parts, progress)
+                if "postgresql" in plan.parts:
+                    progress.stage(f"replaying WAL up to {plan.target}")
+                    recovered = self.workshop.recover(ordered[-1], wish.target, wish.timeline)
         seconds = time.monotonic() - started
         return build_report("beside", plan, recovered, ordered[-1], None, seconds, seconds)
+
+    @contextmanager
+    def _nothing_left_behind(self) -> Iterator[None]:
+        """What could not be prepared to its end looks like data, and is not."""
+        try:
+            yield
+        except BaseException:
+            self.workshop.clear()
+            raise
 
     def rollback(self, progress: Progress) -> RestoreJournal:
         """Put back what the latest restore replaced, and start. Raises UsageProblem, Refused, CmctlError."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from controlplane.domain.backup.drill import estimated_seconds
 from controlplane.domain.backup.manifest import Manifest
 from controlplane.domain.backup.plan import chain
 from controlplane.domain.backup.restoring import RestorePart, RestorePlan
@@ -45,12 +46,13 @@ class RestorePlanner:
         """What restoring would do. Raises UsageProblem, Refused, CmctlError; nothing is changed."""
         manifests = self.sets.complete()
         manifest = self._choose(manifests, wish)
-        needed = [item.id for item in _chain(manifests, manifest)]
+        needed = _chain(manifests, manifest)
+        size = sum(item.size_bytes for item in needed)
         running = self.components.running()
         stops = [name for part in wish.parts for name in STOPPED_FOR[part] if name in running]
         return RestorePlan(
             set_id=manifest.id,
-            chain=needed,
+            chain=[item.id for item in needed],
             parts=wish.parts,
             target=wish.target.words,
             timeline=wish.timeline,
@@ -58,8 +60,8 @@ class RestorePlanner:
             replaces=[self.places[part] for part in wish.parts],
             stops=list(dict.fromkeys(stops)),
             lost_after=wish.target.words if "postgresql" in wish.parts else "nothing of PostgreSQL",
-            usual_seconds=self.sets.past_seconds(),
-            needed_bytes=manifest.size_bytes * 2 + SPARE_BYTES,
+            usual_seconds=estimated_seconds(self.sets.past(), size),
+            needed_bytes=size * 2 + SPARE_BYTES,
             confirm_name=self.name,
         )
 

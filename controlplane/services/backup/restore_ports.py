@@ -43,8 +43,8 @@ class Sets(Protocol):
         """What was archived since then belongs to a history that has ended."""
         ...
 
-    def past_seconds(self) -> float | None:
-        """How long the last restore took."""
+    def past(self) -> Sequence[tuple[float, int]]:
+        """Seconds and sizes in bytes of past restores and drills, newest first."""
         ...
 
 

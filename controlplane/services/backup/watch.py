@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from controlplane.domain.backup.limits import BackupLimits
 from controlplane.domain.backup.overview import Overview, SetView
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class BackupWatch:
     """``overview`` is what was seen last, None before the first look and while the directory cannot be read."""
 
     files: Files
+    limits: BackupLimits
     overview: Overview | None = None
 
     async def run(self, looked: Callable[[], Awaitable[None]]) -> None:

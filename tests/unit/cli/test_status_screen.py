@@ -61,6 +61,8 @@ other     [####################....]  85.0 %  80.0 % / 90.0 %
 
 LAST BACKUP  none yet; make one with: cmctl backup create
 
+LAST DRILL   none yet; make one with: cmctl backup drill
+
 hint: find the cause with: cmctl diagnose"""
 
 

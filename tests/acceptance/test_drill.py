@@ -1,0 +1,72 @@
+"""Drills on a real stack: a set is restored beside production, started, looked at, and everything of it goes again."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.backups import PARTS, create, remember, value
+from tests.support.stack import EmbeddedStack
+
+pytestmark = pytest.mark.stack
+CONTROLPLANE_DATABASE = "claude_memory_controlplane"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[EmbeddedStack]:
+    stack = EmbeddedStack()
+    try:
+        stack.up(*PARTS)
+        remember(stack, [f"memory number {number} about tea" for number in range(20)])
+        create(stack)
+        remember(stack, ["what came after the set, about whales"])
+        yield stack
+    finally:
+        stack.remove()
+
+
+def drill(stack: EmbeddedStack, code: int = 0) -> dict[str, Any]:
+    result = stack.cmctl("backup", "drill", "-o", "json")
+    assert result.returncode == code, result.stdout + result.stderr
+    report: dict[str, Any] = json.loads(result.stdout)
+    assert not (stack.data_dir / "drill").exists()
+    assert leftovers(stack) == []
+    return report
+
+
+def leftovers(stack: EmbeddedStack) -> list[str]:
+    mark, found = str(stack.data_dir / "drill"), []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("CLAUDE_MEMORY_STACK") == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.name())
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def outcomes(report: dict[str, Any]) -> dict[str, bool | None]:
+    return {item["name"]: item["ok"] for item in report["checks"]}
+
+
+def test_it_restores_what_production_holds_and_leaves_production_alone(stack: EmbeddedStack) -> None:
+    pids = {component: stack.pid(component) for component in ("postgresql", "mcp_server", "controlplane")}
+    report = drill(stack)
+    assert outcomes(report) == dict.fromkeys(("vectors", "search", "recovery", "counts", "rows", "checksums"), True)
+    assert (report["outcome"], report["problem"]) == ("passed", "")
+    assert report["counts"]["memories"] == 21
+    assert report["vectors_missing"] <= 1
+    assert 0 <= report["rpo_seconds"] < report["rto_seconds"] < report["total_seconds"]
+    assert {component: stack.pid(component) for component in pids} == pids
+    assert value(stack, "SELECT timeline_id FROM pg_control_checkpoint()") == 1
+
+
+def test_it_is_told_everywhere(stack: EmbeddedStack) -> None:
+    latest = stack.json("backup", "drills")[0]
+    assert latest["outcome"] == "passed"
+    row = "SELECT outcome FROM backup_drills WHERE id = '{}'".format(latest["id"])
+    assert value(stack, row, CONTROLPLANE_DATABASE) == "passed"
+    assert stack.json("jobs", "history", "--task", "backup_drill")[0]["outcome"] == "succeeded"
+    assert "by past drills" in stack.cmctl("restore", "--dry-run").stdout
