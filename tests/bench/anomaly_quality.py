@@ -20,7 +20,7 @@ from tests.bench.series.shapes import HELD, TUNING, Array
 _THRESHOLDS = np.geomspace(1.5, 1000, 40)
 _YEAR_SAMPLES = 365 * 288
 _SHIFTS = 60
-_CLEAN_SEEDS = 3
+_CLEAN_SEEDS = 6
 _CLEAN_SAMPLES = 10 * 2016
 _SHIFT_AT = 2500
 

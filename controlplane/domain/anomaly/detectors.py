@@ -135,9 +135,15 @@ class Detectors:
         other = tails[_SPREAD].nats(self.spread.evidence(surprise, rate))
         if other > nats:
             nats, kind = other, _SPREAD
-        other = tails[_TEXTURE].nats(self.texture.evidence(signed, rate))
+        texture = self.texture
+        other = tails[_TEXTURE].nats(texture.evidence(signed, rate))
         if other > nats:
             nats, kind = other, _TEXTURE
+        # Several far samples in a row are one more way to see a level shift.
+        run = texture.run
+        other = run.tail.nats(run.size)
+        if other > nats:
+            nats, kind = other, _LEVEL
         return nats, kind
 
     def _absence(self, value: float, absent: float) -> tuple[float, int]:

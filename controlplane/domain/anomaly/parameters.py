@@ -30,6 +30,14 @@ TAIL_FIRST_STEP = 0.3
 TAIL_STEP = 0.05
 TAIL_RUN = 50
 
+# Runs of far samples on one side: the longest that counts, the most nats that one of them adds (how far out it is, the
+# other detectors tell), the nats in which the size of a run grows e-fold (so that with the prior of tails one nat more
+# is e times as rare, until the series shows otherwise), and the size to ignore.
+RUN_LONGEST = 5
+RUN_STEP = 3.2
+RUN_NATS = 4.0
+RUN_FLOOR = 3.0
+
 # Ratios are cut here, so that one absurd value cannot outweigh all that was learnt.
 RATIO_LIMIT = 1000.0
 CLIP = 4.0

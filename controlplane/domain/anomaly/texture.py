@@ -9,9 +9,11 @@ from bisect import bisect
 from math import log
 
 from controlplane.domain.anomaly.parameters import MIDDLE_WINDOW
+from controlplane.domain.anomaly.run import Run
 
 _EDGES = (-3.0, -1.5, -0.6, 0.0, 0.6, 1.5, 3.0)
 _CLASSES = len(_EDGES) + 1
+_LOW, _HIGH, _HIGHEST = 1, _CLASSES - 2, _CLASSES - 1
 _WEIGHT = 2.0 / (MIDDLE_WINDOW + 1.0)
 _MOST = 60_000
 
@@ -19,7 +21,7 @@ _MOST = 60_000
 class Texture:
     """Mean surprise of the recent steps against its usual size."""
 
-    __slots__ = ("centre", "counts", "previous", "recent", "scale", "totals")
+    __slots__ = ("centre", "counts", "previous", "recent", "run", "scale", "totals")
 
     def __init__(self) -> None:
         self.counts = array("H", [1] * (_CLASSES * _CLASSES))
@@ -28,6 +30,7 @@ class Texture:
         self.recent = 1.0
         self.centre = 1.0
         self.scale = 0.3
+        self.run = Run()
 
     def evidence(self, ratio: float, rate: float) -> float:
         """``ratio`` is the signed deviation in usual sizes."""
@@ -35,9 +38,16 @@ class Texture:
         before = self.previous
         self.previous = now
         step = before * _CLASSES + now
-        count = self.counts[step]
+        counts = self.counts
+        count = counts[step]
         total = self.totals[before]
-        self.counts[step] = count + 1
+        if now >= _HIGH:
+            self.run.step(1, log(total / (count if now == _HIGHEST else count + counts[step + 1])))
+        elif now <= _LOW:
+            self.run.step(-1, log(total / (count if now == 0 else count + counts[step - 1])))
+        elif self.run.side:
+            self.run.end()
+        counts[step] = count + 1
         self.totals[before] = total + 1
         if total >= _MOST:
             self._halve()
