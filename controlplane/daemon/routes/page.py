@@ -10,6 +10,7 @@ from controlplane.daemon.pages import PAGES
 from controlplane.daemon.routes.anomalies import find, views
 from controlplane.daemon.routes.status import read_status
 from controlplane.daemon.routing import PROBLEM, Parameter, Route
+from controlplane.domain.anomaly.feedback import BAR_NATS
 from controlplane.errors import CmctlError
 from controlplane.services.anomaly.draw import svg_chart
 from controlplane.services.anomaly.ports import EpisodeFilter
@@ -71,7 +72,7 @@ async def anomaly(request: web.Request) -> web.Response:
         picture = svg_chart(stretch, started, started + view["duration_seconds"], view["reason"])
     except CmctlError as error:
         problem = error.message
-    values = {"episode": view, "picture": picture, "problem": problem, "links": daemon.links}
+    values = {"episode": view, "picture": picture, "problem": problem, "links": daemon.links, "bar_nats": BAR_NATS}
     return request.app[PAGES].render("web/anomaly.html", values)
 
 

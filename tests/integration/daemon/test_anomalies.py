@@ -87,6 +87,27 @@ def test_judging_needs_the_token_and_an_anomaly(daemon: DaemonProcess) -> None:
         assert daemon.request("GET", f"/api/v1/anomalies?{query}")[0] == 400, query
 
 
+def test_the_page_judges_with_the_token_only(daemon: DaemonProcess) -> None:
+    """The form's script sends the token by itself; a browser's Origin alone, ours or another site's, moves nothing."""
+    episode = keep_episode(daemon, 1_754_000_000.0)
+    page = daemon.request("GET", f"/anomalies/{episode.id}")[1].decode()
+    assert f'<form id="judge" data-id="{episode.id}"' in page
+    assert [f'value="{verdict}"' in page for verdict in ("fine", "real", "undo")] == [True] * 3
+    assert daemon.token not in page
+    path = f"/api/v1/anomalies/{episode.id}/feedback"
+    said = json.dumps({"verdict": "fine", "by": "ann", "note": ""}).encode()
+    for origin in (f"http://127.0.0.1:{daemon.port}", "https://elsewhere.example"):
+        assert daemon.request("POST", path, said, {"Origin": origin})[0] == 403
+    assert daemon.get(f"/api/v1/anomalies/{episode.id}")["feedback"] is None
+    with_token = {"Origin": f"http://127.0.0.1:{daemon.port}", "Authorization": f"Bearer {daemon.token}"}
+    assert daemon.request("POST", path, said, with_token)[0] == 200
+    page = daemon.request("GET", f"/anomalies/{episode.id}")[1].decode()
+    assert "fine by ann" in page and "2.0 nats for level changes of this series" in page
+    # What the script sends for "take it back": a body of no bytes.
+    assert daemon.request("POST", f"{path}/undo?by=ann", b"", with_token)[0] == 200
+    assert "nothing yet" in daemon.request("GET", f"/anomalies/{episode.id}")[1].decode()
+
+
 def test_without_the_database_the_answer_says_so(lonely_daemon: DaemonProcess) -> None:
     assert lonely_daemon.request("GET", "/api/v1/anomalies")[0] == 503
     watches = lonely_daemon.get("/api/v1/anomalies/watches")
