@@ -14,8 +14,10 @@ import pytest
 
 from tests.support.daemon import DaemonProcess, wait_for
 from tests.support.postgresql import PostgresqlCluster
+from tests.support.soak import length
 
-KILLS = 5
+KILLS = length(5, 50)
+AWAY_SECONDS = length(0, 60)
 SENDERS = 8
 START = "2025-07-07T12:00:00Z"
 
@@ -118,6 +120,7 @@ def daemon(postgresql_cluster: PostgresqlCluster, tmp_path: Path) -> Iterator[Da
     process.kill()
 
 
+@pytest.mark.soak
 async def test_kill_9_under_load(daemon: DaemonProcess) -> None:
     chance = random.Random(20250707)
     await asyncio.to_thread(daemon.start)
@@ -131,6 +134,7 @@ async def test_kill_9_under_load(daemon: DaemonProcess) -> None:
     assert daemon.stop() == 0
 
 
+@pytest.mark.soak
 async def test_postgresql_goes_away_and_comes_back_under_load(
     own_postgresql: PostgresqlCluster, tmp_path: Path
 ) -> None:
@@ -141,6 +145,7 @@ async def test_postgresql_goes_away_and_comes_back_under_load(
             await sender.wait_for_more(50)
             await asyncio.to_thread(own_postgresql.kill)
             await sender.wait_for_more(200)
+            await asyncio.sleep(AWAY_SECONDS)  # the load goes on
             during = await asyncio.to_thread(daemon.cmctl, "alerts", "list", "--limit", "1")
             await asyncio.to_thread(daemon.kill)  # the journal alone must carry what came meanwhile
             await asyncio.to_thread(daemon.start)

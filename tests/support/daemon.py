@@ -152,6 +152,14 @@ class DaemonProcess:
                 return float(line.split()[1])
         raise KeyError(name)
 
+    def labelled_metric(self, name: str, **labels: str) -> float:
+        """Value of a metric with exactly these labels."""
+        series = name + "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "} "
+        for line in self.get("/metrics").splitlines():
+            if line.startswith(series):
+                return float(line.split()[1])
+        raise KeyError(series)
+
     def role(self) -> str:
         """What it is to its store: active, standby or unsure."""
         return str(self.get("/health")["role"]["name"])

@@ -104,9 +104,16 @@ def _copy_for_everyone(tree: Path) -> Path:
 class PostgresqlCluster:
     """One cluster that can be started, stopped, killed and started again; data survive until ``remove``."""
 
-    def __init__(self, settings: Mapping[str, str] | None = None, version: int = 18, port: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, str] | None = None,
+        version: int = 18,
+        port: int | None = None,
+        wal_segment_mb: int = 16,
+    ) -> None:
         """``settings`` go on top of fast and unsafe ones; pass ``{"fsync": "on", …}`` to measure honestly."""
         self.bin = binaries(version)
+        self._wal_segment_mb = wal_segment_mb
         self.port = port or free_port()
         self.host = "127.0.0.1"
         self.password = secrets.token_hex(8)
@@ -125,7 +132,7 @@ class PostgresqlCluster:
         if os.geteuid() == 0:
             os.chown(password_file, server_account().pw_uid, server_account().pw_gid)
         self._run("initdb", "-D", str(self.data), "-U", SUPERUSER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C",
-                  "--no-sync", f"--pwfile={password_file}")  # fmt: skip
+                  "--no-sync", f"--wal-segsize={self._wal_segment_mb}", f"--pwfile={password_file}")  # fmt: skip
         password_file.unlink()
 
     def start(self) -> None:
@@ -184,13 +191,25 @@ class PostgresqlCluster:
         self._signal_all(signal.SIGCONT)
 
     def _signal_all(self, number: signal.Signals) -> None:
-        """Signal the postmaster and its children, which have sessions of their own."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        postmaster = psutil.Process(self._process.pid)
-        for process in (postmaster, *postmaster.children(recursive=True)):
+        for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
+
+    def limit_file_size(self, limit_bytes: int | None) -> None:
+        """No file of the server may grow beyond this any more; None lifts the limit. Processes to come inherit it."""
+        limit = "unlimited" if limit_bytes is None else str(limit_bytes)
+        for process in self.processes():
+            command = ["prlimit", f"--pid={process.pid}", f"--fsize={limit}:"]  # the soft limit, as the server's user
+            done = subprocess.run(command, capture_output=True, text=True, check=False, **_identity())
+            if done.returncode != 0 and process.is_running():
+                raise RuntimeError(done.stderr)
+
+    def processes(self) -> list[psutil.Process]:
+        """The postmaster and its children, which have sessions of their own."""
+        if self._process is None or self._process.poll() is not None:
+            return []
+        postmaster = psutil.Process(self._process.pid)
+        return [postmaster, *postmaster.children(recursive=True)]
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None

@@ -24,6 +24,7 @@ CONNECT_SECONDS = 3
 OPERATION_SECONDS = 30.0
 RETRY_SECONDS = 1.0
 PING_SECONDS = 10.0
+_WRONG_DATA = ("21", "22", "23", "54")  # cardinality, data, integrity constraint, program limit exceeded
 
 
 @dataclass(frozen=True)
@@ -194,8 +195,9 @@ class Database:
     async def connection(self, timeout_seconds: float = OPERATION_SECONDS) -> AsyncIterator[AsyncConnection[Any]]:
         """A connection in autocommit mode.
 
-        Raises DependencyUnreachable when the server is away or too slow,
-        StoreRejected when it can never do what was asked.
+        Raises DependencyUnreachable when the server is away, too slow, short of
+        something or not allowed to write, StoreRejected when what was asked can
+        never succeed.
         """
         pool = self._pool
         if pool is None or self._lost.is_set():
@@ -203,15 +205,15 @@ class Database:
         try:
             async with asyncio.timeout(timeout_seconds), pool.connection() as connection:
                 yield connection
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError, OSError) as error:
+        except (psycopg.Error, PoolTimeout, TimeoutError, OSError) as error:
+            if _is_refused_for_good(error):
+                raise StoreRejected(f"{self._address} refuses: {_first_line(error)}") from error
             self._problem = _first_line(error)
             if _connection_is_lost(error):
                 self._note_problem(error)
                 self._lost.set()
                 self._note_down()
             raise self._unreachable() from error
-        except psycopg.Error as error:
-            raise StoreRejected(f"{self._address} refuses: {_first_line(error)}") from error
 
     @asynccontextmanager
     async def transaction(self, timeout_seconds: float = OPERATION_SECONDS) -> AsyncIterator[AsyncConnection[Any]]:
@@ -239,6 +241,17 @@ def _connection_is_lost(error: Exception) -> bool:
     """Whether the server is away, as opposed to short of disk, locks or time for one statement."""
     state = getattr(error, "sqlstate", None)
     return state is None or state.startswith(("08", "57P"))
+
+
+def _is_refused_for_good(error: Exception) -> bool:
+    """Whether it is the data that is wrong: no repair of the server would make it take them.
+
+    A table that is missing, a permission, a database that is read-only or a file that cannot grow can be mended.
+    """
+    state = getattr(error, "sqlstate", None)
+    if state is None:  # psycopg itself could not spell the data
+        return isinstance(error, psycopg.DatabaseError) and not isinstance(error, psycopg.OperationalError)
+    return bool(state.startswith(_WRONG_DATA))
 
 
 def _first_line(error: BaseException) -> str:

@@ -47,8 +47,9 @@ WHERE id = %(id)s
 UPDATE deliveries SET status = 'pending', is_possible_repeat = true, last_error = %(error)s WHERE status = 'sending'
 
 -- name: waiting_deliveries
+-- one whose last attempt is in the future waits no longer: the clock has stepped back
 SELECT * FROM deliveries
-WHERE receiver = %(receiver)s AND status = 'pending' AND not_before <= %(now)s
+WHERE receiver = %(receiver)s AND status = 'pending' AND (not_before <= %(now)s OR started_at > %(now)s)
 ORDER BY kind <> 'escalation', priority, id
 LIMIT %(limit)s
 

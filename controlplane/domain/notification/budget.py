@@ -25,9 +25,11 @@ def allow(waiting: int, sent: Sequence[datetime], now: datetime, per_minute: int
 
     ``sent`` are the times of the messages of the last minute. The last message
     of the budget is kept for a digest when there are more than fit, so that no
-    message is left out in silence. Clocks that step back count as now.
+    message is left out in silence. When the clock has stepped back, messages of
+    up to a minute ahead count as sent now; later ones do not count, for nobody
+    shall wait until the clock has caught up.
     """
-    recent = sorted(min(moment, now) for moment in sent if now - min(moment, now) < WINDOW)
+    recent = sorted(min(moment, now) for moment in sent if abs(now - moment) < WINDOW)
     left = per_minute - len(recent)
     if waiting <= left:
         return Allowance(waiting, folds_rest=False)

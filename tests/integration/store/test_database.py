@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import LiteralString
 
 import pytest
 
@@ -86,6 +87,32 @@ async def test_what_the_server_can_never_do_is_told_apart(database: Database) ->
         async with database.connection() as connection:
             await connection.execute("SELECT 1/0")
     assert await ask(database) == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "is_for_good"),
+    [
+        ("SELECT 1/0", True),
+        ("SELECT repeat('x', 1 << 30) || repeat('x', 1 << 30)", True),
+        ("SELECT * FROM nowhere", False),
+        ("SET transaction_read_only = on; CREATE TABLE t ()", False),
+        ("SELECT pg_read_file('/etc/nowhere')", False),
+    ],
+)
+async def test_what_a_repair_of_the_server_would_mend_is_waited_for(
+    database: Database, statement: LiteralString, is_for_good: bool
+) -> None:
+    with pytest.raises(StoreRejected if is_for_good else DependencyUnreachable):
+        async with database.connection() as connection:
+            await connection.execute(statement)
+    assert database.is_up
+
+
+async def test_a_character_that_postgresql_cannot_store_is_refused_for_good(database: Database) -> None:
+    with pytest.raises(StoreRejected):
+        async with database.connection() as connection:
+            await connection.execute("SELECT %s::text", ["a\0b"])
+    assert database.is_up
 
 
 async def test_a_database_of_a_newer_version_is_refused(database: Database, database_url: str) -> None:

@@ -172,3 +172,16 @@ async def test_dead_letters_can_be_sent_again_and_are_deleted_in_the_end(databas
     await outbox.begin(number, later)
     await outbox.delivered(number, later, "")
     assert await outbox.delete_before(later) == 1
+
+
+async def test_a_clock_that_steps_back_does_not_hold_up_a_retry(database: Database) -> None:
+    store, outbox = Store(database), PostgresOutbox(database)
+    await store.move(alert("a"))
+    await outbox.plan(10, NOW, Planned(message()))
+    later = datetime.now(UTC) + timedelta(hours=1)
+    (waiting,) = await outbox.waiting("people", later, 10)
+    assert await outbox.begin(waiting.id, later) is not None
+    await outbox.failed(waiting.id, later, DeliveryOutcome(False, "busy"), later + timedelta(seconds=30))
+    assert await outbox.waiting("people", later, 10) == []
+    (again,) = await outbox.waiting("people", later - timedelta(hours=1), 10)
+    assert again.id == waiting.id

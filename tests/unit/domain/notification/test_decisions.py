@@ -203,7 +203,8 @@ def at(*seconds: float) -> list[datetime]:
             Allowance(0, False, NOON + timedelta(seconds=10)),
         ),
         ("old ones do not count", 3, at(60, 61, 3600), Allowance(3, False)),
-        ("a clock that stepped back", 3, at(-30), Allowance(1, True)),
+        ("a clock that stepped back a little", 3, at(-30), Allowance(1, True)),
+        ("a clock that stepped back by an hour", 3, at(-3600, -3590, -3580), Allowance(3, False)),
         (
             "more than the budget were sent before it was lowered",
             1,
