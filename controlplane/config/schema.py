@@ -15,6 +15,7 @@ from controlplane.config.anomaly import Anomaly
 from controlplane.config.backup_drill import BackupDrill
 from controlplane.config.incidents import Incidents
 from controlplane.config.notifications import Notifications
+from controlplane.config.report_recipients import ReportRecipient
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -315,6 +316,9 @@ class Reports(Section):
     scheduled: list[Literal["day", "week", "month"]] = Field(
         ["day", "week", "month"], description="Reports that are made when such a calendar unit is over."
     )
+    send_to: list[ReportRecipient] = Field(
+        default_factory=list, description="Who is sent a message about each of them when it is made."
+    )
     keep_daily_days: int = Field(35, ge=1, description="How long daily reports are kept.")
     keep_weekly_days: int = Field(200, ge=1, description="How long weekly reports are kept.")
     keep_monthly_days: int = Field(1200, ge=1, description="How long monthly reports are kept.")
@@ -399,6 +403,17 @@ class Settings(Section):
     def url(self, component: str) -> str:
         """Base URL of a component, without a trailing slash."""
         return f"http://{self.listen_host}:{self.port(component)}"
+
+    @model_validator(mode="after")
+    def _reports_have_receivers(self) -> "Settings":
+        known = {one.name for one in self.notifications.receivers}
+        names = [one.receiver for one in self.reports.send_to]
+        for name in names:
+            if name not in known:
+                raise ValueError(f"reports.send_to: {name!r} is none of notifications.receivers; add it there")
+            if names.count(name) > 1:
+                raise ValueError(f"reports.send_to: {name!r} is named twice; list its kinds in one entry")
+        return self
 
     @model_validator(mode="after")
     def _ports_fit_and_differ(self) -> "Settings":

@@ -103,7 +103,8 @@ SCHEMAS: Mapping[str, Schema] = {
             "end": TIME,
             "objectives": list_of({"type": "object"}),
             "alerts": {"type": "object"},
-        }
+        },
+        {"recovery": {"type": ["object", "null"]}},
     ),
     "StateChange": _object({"starts_at": TIME, "state": _ALERT_STATE, "at": TIME, "received_at": TIME}),
     "Check": _object(
@@ -155,7 +156,7 @@ SCHEMAS: Mapping[str, Schema] = {
         {
             "id": {"type": "integer"},
             "receiver": TEXT,
-            "kind": {"type": "string", "enum": ["alert", "digest", "escalation", "canary"]},
+            "kind": {"type": "string", "enum": ["alert", "digest", "escalation", "canary", "report"]},
             "status": {"type": "string", "enum": ["pending", "sending", "delivered", "folded", "dead"]},
             "title": TEXT,
             "body": TEXT,

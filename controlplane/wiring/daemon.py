@@ -152,7 +152,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     if settings.mode == "embedded":
         tasks |= {task.name: task for task in backup_tasks(settings, locations)}
     tasks |= notification_tasks(settings, notifications, outbox)
-    tasks["slo_reports"] = report_task(locations)
+    tasks["slo_reports"] = report_task(locations, notifications.something_to_send)
     tasks["planned_work"] = work_task(layout, database)
     tasks |= anomaly_tasks(settings, anomalies, anomaly_store, forecasts)
     jobs = JobService(tasks, ledger, timetable, lambda: datetime.now(UTC))

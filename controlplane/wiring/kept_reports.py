@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from controlplane.adapters.store.database import Database
 from controlplane.adapters.store.slo_reports import PostgresReportStore
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
 from controlplane.domain.slo.kept_report import KeptReport
+from controlplane.services.slo.report.send import Recipient, ReportSender
 from controlplane.wiring.store import database_address
 
 
@@ -21,6 +23,23 @@ async def report_store(settings: Settings) -> AsyncIterator[PostgresReportStore]
         yield PostgresReportStore(database)
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def report_sender(settings: Settings) -> AsyncIterator[ReportSender]:
+    """Sends kept reports for one command. Raises DependencyUnreachable."""
+    receivers = {one.name: one for one in settings.notifications.receivers}
+    recipients = [
+        Recipient(
+            one.receiver,
+            tuple(one.kinds),
+            one.language or receivers[one.receiver].language,
+            receivers[one.receiver].max_bytes,
+        )
+        for one in settings.reports.send_to
+    ]
+    async with report_store(settings) as store:
+        yield ReportSender(store, recipients, lambda: datetime.now(UTC))
 
 
 async def kept_entries(settings: Settings) -> list[KeptReport]:

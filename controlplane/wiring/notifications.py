@@ -34,6 +34,7 @@ from controlplane.services.notify.messages import Messages, Reader
 from controlplane.services.notify.planner import Planner
 from controlplane.services.notify.ports import MessageTemplates
 from controlplane.services.notify.service import Notifications, StoreWatch
+from controlplane.wiring.public_url import public_url
 
 ALERTMANAGER_SECONDS = 10.0
 SWITCH_SECONDS = 20.0
@@ -148,11 +149,6 @@ class _Templates:
 
     def render(self, name: str, variables: Mapping[str, Any]) -> str:
         return self._templates.render(name, variables)
-
-
-def public_url(settings: Settings) -> str:
-    """The control plane as people reach it."""
-    return (settings.public_url or local_url(settings, "controlplane")).rstrip("/")
 
 
 def policy(settings: Settings) -> Policy:

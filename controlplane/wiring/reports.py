@@ -8,10 +8,21 @@ from importlib.metadata import version
 
 from controlplane.adapters.prometheus_samples import PrometheusSamples
 from controlplane.adapters.report.render import ReportRenderer
+from controlplane.adapters.store.actions import PostgresActionLedger
+from controlplane.adapters.store.database import Database
 from controlplane.adapters.store.slo_days import PostgresDayStore
 from controlplane.cli.output import plain
 from controlplane.config.schema import Settings
-from controlplane.domain.slo.kept_report import DATA_FILE, FORMATS, KINDS, KeptKind, KeptReport, file_name
+from controlplane.domain.slo.kept_report import (
+    DATA_FILE,
+    FORMATS,
+    KINDS,
+    MESSAGE,
+    KeptKind,
+    KeptReport,
+    file_name,
+    kept_id,
+)
 from controlplane.domain.slo.objective import Objective
 from controlplane.domain.slo.report import Report
 from controlplane.domain.slo.report_period import ReportPeriod
@@ -19,12 +30,15 @@ from controlplane.services.slo.report.alert_facts import SourcedAlerts
 from controlplane.services.slo.report.compose import compose
 from controlplane.services.slo.report.keep import KeepPolicy, KeepResult, ReportKeeper
 from controlplane.services.slo.report.make import Maintenances, Origin, SloReporter
+from controlplane.services.slo.report.message import report_message
 from controlplane.services.slo.report.record import report_record
+from controlplane.services.slo.report.recovery import RecordedRecovery
+from controlplane.services.slo.report.send import SentReport
 from controlplane.services.slo.report.words import LANGUAGES, Language
 from controlplane.wiring.alerts import alert_sources
-from controlplane.wiring.kept_reports import report_store
-from controlplane.wiring.notifications import public_url
+from controlplane.wiring.kept_reports import report_sender, report_store
 from controlplane.wiring.objectives import objectives_of
+from controlplane.wiring.public_url import public_url
 from controlplane.wiring.slo import prometheus_memory, read_maintenance, slo_database, slo_exclusions
 
 
@@ -39,10 +53,19 @@ async def make_report(settings: Settings, objectives: Sequence[Objective], perio
         days = None if error else PostgresDayStore(database)
         maintenances = Maintenances(slo_exclusions(entries), error.message if error else None)
         async with PrometheusSamples(url) as source:
-            reporter = SloReporter(source, alerts, maintenances, _now, origin, days, prometheus_memory(settings))
+            memory, recovery = prometheus_memory(settings), build_recovery(settings, database)
+            reporter = SloReporter(source, alerts, maintenances, _now, origin, days, memory, recovery)
             return await reporter.report(objectives, period)
     finally:
         await database.close()
+
+
+def build_recovery(settings: Settings, database: Database) -> RecordedRecovery:
+    """Backups from the catalogue, drills from the action ledger."""
+    from controlplane.wiring.backup import backup_files
+
+    sets = backup_files(settings) if settings.mode == "embedded" else None
+    return RecordedRecovery(sets, PostgresActionLedger(database))
 
 
 def _now() -> datetime:
@@ -66,12 +89,18 @@ def report_policy(settings: Settings) -> KeepPolicy:
     return KeepPolicy(tuple(reports.scheduled), reports.time_zone, {kind: timedelta(days=keep[kind]) for kind in KINDS})
 
 
-def report_files(report: Report, time_zone: str) -> dict[str, bytes]:
-    """Every file of a kept report: each format in each language, and the data."""
+def report_files(report: Report, time_zone: str, address: str) -> dict[str, bytes]:
+    """Every file of a kept report: each format in each language, the message about it, and the data.
+
+    ``address`` is the control plane as people reach it.
+    """
     files = {DATA_FILE: record_json(report)}
     for language in LANGUAGES:
         document, renderer = compose(report, language, time_zone), ReportRenderer()
         files |= {file_name(language, form): renderer.render(document, form) for form in FORMATS}
+        if report.period is not None:
+            page_url = f"{address}/reports/{kept_id(report.period.kind, report.period.name)}?lang={language}"
+            files[file_name(language, MESSAGE)] = report_message(report, language, time_zone, page_url).encode()
     return files
 
 
@@ -84,16 +113,18 @@ async def _keeper(settings: Settings) -> AsyncIterator[ReportKeeper]:
         return await make_report(settings, objectives_of(settings), period)
 
     def files_of(report: Report) -> dict[str, bytes]:
-        return report_files(report, policy.time_zone)
+        return report_files(report, policy.time_zone, public_url(settings))
 
     async with report_store(settings) as store:
         yield ReportKeeper(store, make, files_of, policy, _now)
 
 
-async def make_due_reports(settings: Settings) -> KeepResult:
-    """Make and keep what is due. Raises DependencyUnreachable when PostgreSQL does not answer."""
+async def make_due_reports(settings: Settings) -> tuple[KeepResult, list[SentReport]]:
+    """Make and keep what is due, then send it. Raises DependencyUnreachable when PostgreSQL does not answer."""
     async with _keeper(settings) as keeper:
-        return await keeper.run()
+        made = await keeper.run()
+    async with report_sender(settings) as sender:
+        return made, await sender.run()
 
 
 async def keep_report(settings: Settings, kind: KeptKind, period: ReportPeriod) -> KeptReport:

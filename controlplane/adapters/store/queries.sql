@@ -429,3 +429,12 @@ SELECT content FROM slo_report_files WHERE report_id = %(report_id)s AND name = 
 
 -- name: delete_slo_reports
 DELETE FROM slo_reports WHERE kind = %(kind)s AND ends_at < %(before)s
+
+-- name: list_report_sendings
+SELECT report_id, receiver, sent_at FROM slo_report_sendings
+
+-- name: note_report_sending
+INSERT INTO slo_report_sendings AS known (report_id, receiver, sent_at)
+VALUES (%(report_id)s, %(receiver)s, %(sent_at)s)
+ON CONFLICT (report_id, receiver) DO UPDATE SET sent_at = excluded.sent_at WHERE %(again)s
+RETURNING report_id

@@ -237,7 +237,7 @@ CREATE INDEX notification_knowledge_by_time ON notification_knowledge (firing_to
 CREATE TABLE deliveries (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     receiver text NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('alert', 'digest', 'escalation', 'canary')),
+    kind text NOT NULL CHECK (kind IN ('alert', 'digest', 'escalation', 'canary', 'report')),
     status text NOT NULL CHECK (status IN ('pending', 'sending', 'delivered', 'folded', 'dead')),
     title text NOT NULL,
     body text NOT NULL,
@@ -282,6 +282,15 @@ CREATE TABLE slo_report_files (
     content bytea NOT NULL,
     PRIMARY KEY (report_id, name)
 );
+
+-- Reports that were sent: with its message in one transaction, so that nobody gets one for the same period twice.
+CREATE TABLE slo_report_sendings (
+    report_id text NOT NULL,
+    receiver text NOT NULL,
+    sent_at timestamptz NOT NULL,
+    PRIMARY KEY (report_id, receiver)
+);
+
 -- Who took an alert on, and until when. The alert itself holds the latest; the table all of them.
 CREATE TABLE alert_acks (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from controlplane.cli.commands.slo_report import report, reports
+from controlplane.cli.commands.slo_report import report, reports, send
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import colour, emit, format_table, output_option
 from controlplane.errors import CmctlError, UsageProblem
@@ -31,6 +31,7 @@ def slo() -> None:
 
 slo.add_command(report)
 slo.add_command(reports)
+slo.add_command(send)
 
 
 @slo.command("list")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from controlplane.cli.invocation import Invocation
-from controlplane.cli.output import emit, format_table, output_option
+from controlplane.cli.output import emit, format_table, output_option, plain
 from controlplane.errors import CmctlError, UsageProblem
 
 if TYPE_CHECKING:
@@ -104,13 +104,41 @@ def reports(invocation: Invocation, make_due: bool, output: str) -> None:
     if make_due:
         from controlplane.wiring.reports import make_due_reports
 
-        result = asyncio.run(make_due_reports(settings))
-        emit(result, output, lambda: _kept_table(result.made))
+        result, sent = asyncio.run(make_due_reports(settings))
+        emit({**plain(result), "sent": plain(sent)}, output, lambda: _kept_table(result.made))
         return
     from controlplane.wiring.kept_reports import kept_entries
 
     entries = asyncio.run(kept_entries(settings))
     emit(entries, output, lambda: _kept_table(entries))
+
+
+@click.command()
+@click.argument("report_id", metavar="[ID]", default="latest")
+@click.option("--to", "receivers", multiple=True, show_envvar=True, help="Only to this receiver of reports.send_to.")
+@click.option("--again", is_flag=True, show_envvar=True, help="Also to whom it was sent before.")
+@output_option
+@click.pass_obj
+def send(invocation: Invocation, report_id: str, receivers: tuple[str, ...], again: bool, output: str) -> None:
+    """Send people a message about the kept report ID, by default the latest, now.
+
+    It goes through the outbox like every notification; see `alerts deliveries`.
+    Whom it was sent to before gets it only --again.
+    """
+    import asyncio
+
+    from controlplane.config.load import load, locate
+    from controlplane.services.slo.report.send import SentReport
+    from controlplane.wiring.kept_reports import report_sender
+
+    async def put() -> list[SentReport]:
+        async with report_sender(load(locate(invocation.config, invocation.data_dir))) as sender:
+            return await sender.send(report_id, receivers, again)
+
+    sent = asyncio.run(put())
+    words = {True: "in the outbox", False: "sent before; --again repeats it"}
+    rows = [[one.report, one.receiver, words[one.is_new]] for one in sent]
+    emit(sent, output, lambda: format_table(["REPORT", "RECEIVER", "STATE"], rows))
 
 
 def _kept_table(entries: "Sequence[KeptReport]") -> str:

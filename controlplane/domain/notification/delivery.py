@@ -7,7 +7,7 @@ from typing import Literal
 
 from controlplane.domain.alert import Alert, AlertState, Priority
 
-DeliveryKind = Literal["alert", "digest", "escalation", "canary"]
+DeliveryKind = Literal["alert", "digest", "escalation", "canary", "report"]
 # pending: waits to be sent (also after a failure). sending: recorded, handed to the channel, outcome not known yet.
 # delivered: the channel took it. folded: told in a digest. dead: given up; can be delivered again by hand.
 DeliveryStatus = Literal["pending", "sending", "delivered", "folded", "dead"]

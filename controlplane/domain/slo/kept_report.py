@@ -12,6 +12,8 @@ KeptKind = Literal["day", "week", "month"]
 KINDS: tuple[KeptKind, ...] = ("day", "week", "month")
 FORMATS = ("html", "md", "pdf")
 DATA_FILE = "json"
+# The message that tells of a report, in each language: ``en.txt``, ``zh.txt``.
+MESSAGE = "txt"
 # How long after its period an incomplete report is made anew, in the hope that what did not answer does.
 MEND_WITHIN = timedelta(days=2)
 # How many units may be missing between the latest report and now, when nobody was there to make them.
@@ -33,6 +35,23 @@ class KeptReport:
     complete: bool
     generated_at: datetime
     revision: int = 1
+
+
+# A report that is not complete is sent all the same so long after its period: people wait for it.
+SEND_INCOMPLETE_AFTER = timedelta(hours=6)
+
+
+def worth_sending(kinds: Sequence[KeptKind], known: Sequence[KeptReport], now: datetime) -> list[KeptReport]:
+    """The newest report of each kind, if it is complete, or its period has been over for long enough.
+
+    Older ones, filled in after an outage or made before anybody wanted them, are there to be looked up.
+    """
+    newest = [max((one for one in known if one.kind == kind), key=_end, default=None) for kind in kinds]
+    return [one for one in newest if one and (one.complete or one.ends_at + SEND_INCOMPLETE_AFTER <= now)]
+
+
+def _end(report: KeptReport) -> datetime:
+    return report.ends_at
 
 
 def file_name(language: str, form: str) -> str:

@@ -9,6 +9,7 @@ from controlplane.domain.slo.figures import Figures, Verdict, figures
 from controlplane.domain.slo.objective import Objective
 from controlplane.domain.slo.problem import ProblemKind, SourceProblem
 from controlplane.domain.slo.quantities import Quantities
+from controlplane.domain.slo.recovery import RecoveryHistory, RecoveryReport, recovery_report
 from controlplane.domain.slo.report_period import ReportPeriod
 from controlplane.domain.slo.response import AlertFact, Response, behind, response
 from controlplane.domain.slo.timeline import Minute, Point, Stretch, Timeline
@@ -126,7 +127,8 @@ class AlertHistory:
 class Report:
     """All objectives. ``period`` is None when each is reported over its own window.
 
-    ``maintenance_problem`` says why maintenance is not known, and so none excluded.
+    ``maintenance_problem`` says why maintenance is not known, and so none excluded. ``recovery`` is None where nobody
+    asked for backups and drills.
     """
 
     profile: str
@@ -139,6 +141,7 @@ class Report:
     response: Response | None
     history: AlertHistory
     maintenance_problem: str | None
+    recovery: RecoveryReport | None = None
 
     @property
     def start(self) -> datetime:
@@ -177,6 +180,7 @@ def build_report(
     observed: Sequence[Observed],
     history: AlertHistory,
     maintenance_problem: str | None = None,
+    recovery: RecoveryHistory | None = None,
 ) -> Report:
     """The report of what was observed. ``maintenance_problem``: why maintenance is not known, and none excluded."""
     objectives = tuple(objective_report(one, history) for one in observed)
@@ -193,6 +197,7 @@ def build_report(
         response=None if history.problem else response(history.alerts, start, end),
         history=history,
         maintenance_problem=maintenance_problem,
+        recovery=None if recovery is None else recovery_report(recovery, start, end),
     )
 
 

@@ -1,5 +1,7 @@
-"""Kept SLA reports: made by the daemon's job from a real Prometheus, listed, served and printed."""
+"""Kept SLA reports: made by the daemon's job from a real Prometheus, listed, served, printed, and sent to people."""
 
+import email
+import email.policy
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,14 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.daemon import DaemonProcess
+from tests.support.daemon import DaemonProcess, wait_for
 from tests.support.postgresql import PostgresqlCluster
 from tests.support.prometheus import PrometheusServer, SampleSeries
+from tests.support.receivers import HttpReceiver, Mail, http_receiver, smtp_receiver
 
 STEP_MS = 15_000
 YESTERDAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
 REPORT = f"day-{YESTERDAY:%Y-%m-%d}"
 OUTAGE = timedelta(minutes=7)
+DETAIL = f"made: {REPORT} (missed); sent: {REPORT} to chat, {REPORT} to mail; deleted: 0"
 OBJECTIVE = {
     "name": "reachable",
     "service": "memory",
@@ -36,13 +40,44 @@ def _samples() -> SampleSeries:
 
 
 @pytest.fixture(scope="module")
-def daemon(postgresql_cluster: PostgresqlCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+def http() -> Iterator[HttpReceiver]:
+    with http_receiver() as one:
+        one.statuses = [503]  # busy at first: what is sent is tried again
+        yield one
+
+
+@pytest.fixture(scope="module")
+def smtp() -> Iterator[tuple[int, list[Mail]]]:
+    with smtp_receiver() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def daemon(
+    postgresql_cluster: PostgresqlCluster,
+    tmp_path_factory: pytest.TempPathFactory,
+    http: HttpReceiver,
+    smtp: tuple[int, list[Mail]],
+) -> Iterator[DaemonProcess]:
     prometheus = PrometheusServer()
     try:
         prometheus.load([_samples()])
         prometheus.start()
-        settings = {"ports": {"prometheus": prometheus.port}, "reports": {"scheduled": ["day"]}}
-        process = DaemonProcess(tmp_path_factory.mktemp("reports"), postgresql_cluster, settings)
+        place = tmp_path_factory.mktemp("reports")
+        urls = {"chat": http.apprise_url, "mail": f"mailto://127.0.0.1:{smtp[0]}?from=cp@a.org&to=team@a.org"}
+        for name, url in urls.items():
+            (place / f"{name}.url").write_text(url)
+        receivers = [{"name": name, "language": "zh", "url": {"file": str(place / f"{name}.url")}} for name in urls]
+        settings = {
+            "ports": {"prometheus": prometheus.port},
+            "public_url": "https://ops.example.org",
+            "reports": {
+                "scheduled": ["day"],
+                "send_to": [{"receiver": "chat"}, {"receiver": "mail", "kinds": ["day"], "language": "both"}],
+            },
+            "notifications": {"receivers": receivers},
+        }
+        process = DaemonProcess(place, postgresql_cluster, settings)
         folder = process.data_dir / "etc" / "objectives"
         folder.mkdir()
         text = yaml.safe_dump({"profile": "claude-memory", "objectives": [OBJECTIVE]}, allow_unicode=True)
@@ -63,13 +98,62 @@ def made(daemon: DaemonProcess) -> Any:
 
 
 def test_the_job_makes_the_report_of_yesterday_once(daemon: DaemonProcess, made: Any) -> None:
-    assert (made["outcome"], made["detail"]) == ("succeeded", f"made: {REPORT} (missed); deleted: 0")
+    assert (made["outcome"], made["detail"]) == ("succeeded", DETAIL)
     (entry,) = daemon.get("/api/v1/reports")
     assert (entry["id"], entry["kind"], entry["verdict"], entry["revision"]) == (REPORT, "day", "missed", 1)
     assert entry["complete"] is True
     again = daemon.cmctl("slo", "reports", "--make-due", "-o", "json", timeout_seconds=300)
-    assert json.loads(again.stdout) == {"made": [], "without_data": [], "deleted": 0}
+    assert json.loads(again.stdout) == {"made": [], "without_data": [], "deleted": 0, "sent": []}
     assert daemon.get("/api/v1/reports") == [entry]
+
+
+def deliveries(daemon: DaemonProcess, status: str) -> list[Any]:
+    return [one for one in daemon.get("/api/v1/deliveries") if one["kind"] == "report" and one["status"] == status]
+
+
+def test_it_is_sent_once_to_each_receiver_with_the_verdict_first(
+    daemon: DaemonProcess, made: Any, http: HttpReceiver, smtp: tuple[int, list[Mail]]
+) -> None:
+    wait_for(lambda: len(deliveries(daemon, "delivered")) == 2, timeout_seconds=60)
+    told = next(one for one in deliveries(daemon, "delivered") if one["receiver"] == "chat")
+    assert (told["attempts"], told["receipt"] != "") == (2, True)
+    assert len(http.requests) == 2  # the one that was refused, and that which was taken
+    title, *lines = http.messages()[-1].splitlines()
+    assert title == f"SLA 未达标：{YESTERDAY:%Y-%m-%d}（日），claude-memory"
+    assert lines == [
+        "未达标：可用性。",
+        f"报告：https://ops.example.org/reports/{REPORT}?lang=zh",
+        "- 未达标 · 可用性：99.513 %，目标 99.9 %；损失 7 分，预算剩余 −386.2 %，已知 100.00 %",
+    ]
+    (mail,) = smtp[1]
+    parsed = email.message_from_string(mail.content, policy=email.policy.default)
+    assert parsed["subject"].startswith(f"SLA missed: day {YESTERDAY:%Y-%m-%d}, claude-memory / SLA 未达标")
+    body = parsed.get_body(("plain",))
+    assert body is not None
+    text = " ".join(body.get_content().split())
+    assert "- missed · It is reachable: 99.513 % of 99.9 %; lost 7 min, budget left −386.2 %, known 100.00 %" in text
+    assert f"Report: https://ops.example.org/reports/{REPORT}?lang=en" in text
+    assert "- 未达标 · 可用性" in text
+    assert daemon.request("GET", f"/reports/{REPORT}?lang=zh")[0] == 200
+
+
+def test_sending_by_hand_repeats_only_when_asked_and_outlives_the_daemon(
+    daemon: DaemonProcess, made: Any, http: HttpReceiver
+) -> None:
+    wait_for(lambda: len(deliveries(daemon, "delivered")) == 2, timeout_seconds=60)
+    before = len(http.requests)
+    left = daemon.cmctl("slo", "send", REPORT, "-o", "json")
+    assert [one["is_new"] for one in json.loads(left.stdout)] == [False, False]
+    daemon.kill()
+    again = daemon.cmctl("slo", "send", "--to", "chat", "--again", "-o", "json")
+    assert json.loads(again.stdout) == [{"report": REPORT, "receiver": "chat", "is_new": True}]
+    daemon.start()
+    daemon.wait_for_database()
+    wait_for(lambda: len(deliveries(daemon, "delivered")) == 3, timeout_seconds=60)
+    assert len(http.requests) == before + 1
+    for arguments, words in ((["day-2020-01-01"], "there is no report"), (["--to", "bob"], "not in reports.send_to")):
+        result = daemon.cmctl("slo", "send", *arguments)
+        assert (result.returncode, words in result.stderr) == (2, True), result.stderr
 
 
 def test_its_data_tell_the_outage(daemon: DaemonProcess, made: Any) -> None:

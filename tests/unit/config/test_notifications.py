@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from controlplane.adapters.notifiers.process import secrets_of
 from controlplane.adapters.secret_reference import resolve
 from controlplane.config.notifications import Notifications, SecretReference
+from controlplane.config.schema import Settings
 from controlplane.errors import CmctlError
 
 PEOPLE = {"name": "people", "url": {"environment": "URL"}}
@@ -33,6 +34,22 @@ PEOPLE = {"name": "people", "url": {"environment": "URL"}}
 def test_wrong_settings_are_named(section: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         Notifications.model_validate(section)
+
+
+@pytest.mark.parametrize(
+    ("send_to", "problem"),
+    [
+        ([{"receiver": "boss"}], "reports.send_to: 'boss' is none of notifications.receivers"),
+        ([{"receiver": "people"}, {"receiver": "people"}], "reports.send_to: 'people' is named twice"),
+        ([{"receiver": "people", "kinds": ["year"]}], "reports.send_to.0.kinds.0"),
+        ([{"receiver": "people", "language": "fr"}], "reports.send_to.0.language"),
+    ],
+)
+def test_reports_go_to_receivers_that_there_are(send_to: list[dict[str, Any]], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        Settings.model_validate(
+            {"data_dir": "/data", "notifications": {"receivers": [PEOPLE]}, "reports": {"send_to": send_to}}
+        )
 
 
 def test_a_secret_comes_from_where_the_reference_says(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from controlplane.services.slo.report.appendix import how_section
 from controlplane.services.slo.report.document import Block, Cell, Document, Inline, Section, Table, Text, plain
 from controlplane.services.slo.report.formats import DASH, Formats
 from controlplane.services.slo.report.objective_section import objective_section, title_of
+from controlplane.services.slo.report.recovery import recovery_section
 from controlplane.services.slo.report.words import Language, Speaker
 
 _WORST_FIRST: tuple[Verdict, ...] = ("missed", "not_enough_data", "at_risk", "met")
@@ -22,14 +23,15 @@ def compose(report: Report, language: Language, time_zone: str) -> Document:
     """The document of a report in one language; moments are written in ``time_zone``."""
     say = Speaker(language)
     formats = Formats(say, time_zone)
-    worst_first = sorted(report.objectives, key=lambda one: _WORST_FIRST.index(one.figures.verdict))
+    objectives = worst_first(report.objectives)
     sections = [
-        Section("objectives", say("objectives"), (_objectives(worst_first, formats),)),
+        Section("objectives", say("objectives"), (_objectives(objectives, formats),)),
         *_problems(report, formats),
-        Section("changes", say("changes"), (_changes(worst_first, formats),)),
+        Section("changes", say("changes"), (_changes(objectives, formats),)),
         Section("maintenance", say("maintenance"), _maintenance(report, formats)),
-        *(objective_section(one, report.history, formats) for one in worst_first),
-        how_section(worst_first, formats),
+        *recovery_section(report.recovery, formats),
+        *(objective_section(one, report.history, formats) for one in objectives),
+        how_section(objectives, formats),
     ]
     return Document(
         language=language,
@@ -37,7 +39,7 @@ def compose(report: Report, language: Language, time_zone: str) -> Document:
         subtitle=_subtitle(report, formats),
         verdict=report.verdict,
         verdict_text=say(report.verdict),
-        sentence=_sentence(worst_first, formats),
+        sentence=overall_sentence(objectives, formats),
         facts=_facts(report, formats),
         sections=tuple(section for section in sections if section.blocks) if report.objectives else (),
         footer=say("footer", at=formats.moment(report.generated_at), version=report.version, source=report.source_url),
@@ -66,7 +68,13 @@ def period_text(period: ReportPeriod, formats: Formats) -> str:
     return text
 
 
-def _sentence(objectives: Sequence[ObjectiveReport], formats: Formats) -> str:
+def worst_first(objectives: Sequence[ObjectiveReport]) -> list[ObjectiveReport]:
+    """Objectives in the order in which they are told."""
+    return sorted(objectives, key=lambda one: _WORST_FIRST.index(one.figures.verdict))
+
+
+def overall_sentence(objectives: Sequence[ObjectiveReport], formats: Formats) -> str:
+    """How many are met, or which are not."""
     say = formats.say
     if not objectives:
         return say("overall_none")

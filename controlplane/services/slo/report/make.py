@@ -32,6 +32,7 @@ from controlplane.domain.slo.timeline import Timeline
 from controlplane.errors import CmctlError
 from controlplane.services.slo.fetching import Fetcher
 from controlplane.services.slo.ports import DayStore, SampleSource
+from controlplane.services.slo.report.recovery import RecoveryReader
 from controlplane.services.slo.walk import DayOf, step_of, walk
 
 
@@ -189,7 +190,9 @@ class SloReporter:
         origin: Origin,
         days: DayStore | None = None,
         memory: timedelta | None = None,
+        recovery: RecoveryReader | None = None,
     ) -> None:
+        self._recovery = recovery
         self._source = source
         self._alerts = alerts
         self._maintenances = maintenances
@@ -227,6 +230,7 @@ class SloReporter:
             observed,
             history,
             self._maintenances.problem,
+            None if self._recovery is None else await self._recovery.before(end),
         )
 
     async def _settle(self, accounts: Sequence[_Account], now: int) -> None:

@@ -19,6 +19,20 @@ WORDS: dict[str, tuple[str, str]] = {
     "time_zone": ("Times", "时区"),
     "generated_at": ("Made", "生成时间"),
     "period": ("Period", "统计周期"),
+    # The message that tells of a report
+    "message_title": ("SLA {verdict}: {period}, {profile}", "SLA {verdict}：{period}，{profile}"),
+    "message_period_day": ("day {name}", "{name}（日）"),
+    "message_period_week": ("week {name}", "{name}（周）"),
+    "message_period_month": ("month {name}", "{name}（月）"),
+    "message_line": (
+        "- {verdict} · {title}: {sli} of {target}; lost {lost}, budget left {left}, known {coverage}",
+        "- {verdict} · {title}：{sli}，目标 {target}；损失 {lost}，预算剩余 {left}，已知 {coverage}",
+    ),
+    "message_incomplete": (
+        "Part of it is unknown because something did not answer; the report says what.",
+        "部分数据因来源无应答而未知，详见报告。",
+    ),
+    "message_link": ("Report: {url}", "报告：{url}"),
     # Verdicts
     "verdict": ("Verdict", "结论"),
     "met": ("met", "达标"),
@@ -120,6 +134,22 @@ WORDS: dict[str, tuple[str, str]] = {
     "changes_note": (
         "The period before ends where this one begins: the calendar unit before, or a stretch as long as this one.",
         "上一周期在本周期开始时结束：前一个日历周期，或与本周期等长的一段时间。",
+    ),
+    # Backups and drills
+    "recovery": ("Backups and drills", "备份与恢复演练"),
+    "recovery_what": ("What", "项目"),
+    "recovery_newest": ("Newest at the end of the period", "周期结束时最新的一次"),
+    "recovery_age": ("Its age then", "当时距今"),
+    "recovery_count": ("In the period", "周期内"),
+    "recovery_backup": ("Backup", "备份"),
+    "recovery_verified": ("Verified backup", "已校验的备份"),
+    "recovery_drill": ("Successful restore drill", "成功的恢复演练"),
+    "recovery_made": ("{count} made, {bad} found bad", "完成 {count} 次，其中 {bad} 次校验不合格"),
+    "recovery_drilled": ("{count} done, {failed} failed", "演练 {count} 次，其中 {failed} 次失败"),
+    "recovery_none": ("none is remembered", "没有记录"),
+    "recovery_note": (
+        "As remembered when this report was made: sets that were pruned since are not counted.",
+        "以生成本报告时的记录为准：此前已清理的备份不计入。",
     ),
     # Maintenance
     "maintenance": ("Maintenance", "维护"),

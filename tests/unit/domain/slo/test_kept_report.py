@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from controlplane.domain.slo.kept_report import KeptKind, KeptReport, due, kept_id
+from controlplane.domain.slo.kept_report import KINDS, KeptKind, KeptReport, due, kept_id, worth_sending
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -53,3 +53,14 @@ def test_a_day_is_over_at_midnight_of_its_zone() -> None:
     (period,) = due("day", [], "Asia/Shanghai", late)
     assert period.period.start == datetime(2026, 11, 20, 16, tzinfo=UTC)
     assert (period.before.start, period.before.end) == (datetime(2026, 11, 19, 16, tzinfo=UTC), period.period.start)
+
+
+def test_the_newest_of_each_kind_is_sent_and_an_incomplete_one_after_six_hours() -> None:
+    old, new = (_kept("day", f"2026-11-{day}", datetime(2026, 11, day + 1, tzinfo=UTC)) for day in (19, 20))
+    month = _kept("month", "2026-10", datetime(2026, 11, 1, tzinfo=UTC))
+    assert worth_sending(KINDS, [new, old, month], NOW) == [new, month]
+    assert worth_sending(("day",), [old, new, month], NOW) == [new]
+    assert worth_sending(KINDS, [], NOW) == []
+    partly = _kept("day", "2026-11-20", datetime(2026, 11, 21, tzinfo=UTC), complete=False)
+    assert worth_sending(("day",), [old, partly], datetime(2026, 11, 21, 5, 59, tzinfo=UTC)) == []
+    assert worth_sending(("day",), [old, partly], datetime(2026, 11, 21, 6, tzinfo=UTC)) == [partly]
