@@ -98,13 +98,15 @@ async def _report(url: str) -> tuple[float, list[tuple[str, int, int]], Report]:
     """The whole report: the period before, losses, minutes and courses besides."""
     async with _Recorder(url) as source:
         origin = Origin("bench", "0", url)
-        reporter = SloReporter(source, _NoAlerts(), Maintenances(lambda objective, start, end: ()), _end, origin)
+        reporter = SloReporter(source, NoAlerts(), Maintenances(lambda objective, start, end: ()), _end, origin)
         began = time.perf_counter()
         report = await reporter.report(_objectives())
         return time.perf_counter() - began, source.asked, report
 
 
-class _NoAlerts:
+class NoAlerts:
+    """No alert ever fired."""
+
     async def between(self, start: datetime, end: datetime) -> AlertHistory:
         return AlertHistory(())
 

@@ -1,4 +1,4 @@
-"""A year's assessment of 50 objectives from roll-ups in a real PostgreSQL, beside a Prometheus that is empty."""
+"""A year's assessment and report of 50 objectives from roll-ups in a real PostgreSQL, beside an empty Prometheus."""
 
 import asyncio
 import resource
@@ -13,8 +13,11 @@ from controlplane.adapters.store.slo_days import PostgresDayStore
 from controlplane.domain.slo.days import DayQuantities, definition_of
 from controlplane.domain.slo.objective import GaugeIndicator, Objective, TimeWindow
 from controlplane.domain.slo.quantities import Quantities
+from controlplane.domain.slo.report import Report
 from controlplane.domain.slo.selector import parse_selector
 from controlplane.services.slo.assess import SloAssessor
+from controlplane.services.slo.report.make import Maintenances, Origin, SloReporter
+from tests.bench.slo import NoAlerts
 from tests.integration.store.conftest import address_of
 from tests.support.postgresql import PostgresqlCluster
 from tests.support.prometheus import PrometheusServer
@@ -35,7 +38,7 @@ def _objective(number: int) -> Objective:
 def _days(objective: Objective) -> list[DayQuantities]:
     day = Quantities("seconds", 86_000, 100, 86_100, 300, 0)
     empty = DayQuantities(objective.name, definition_of(objective), NOW.date(), day, 86_100, "", NOW)
-    return [replace(empty, day=NOW.date() - timedelta(days=number)) for number in range(1, YEAR + 2)]
+    return [replace(empty, day=NOW.date() - timedelta(days=number)) for number in range(1, 2 * YEAR + 3)]
 
 
 async def _measure(database_url: str, prometheus_url: str) -> dict[str, Any]:
@@ -44,7 +47,7 @@ async def _measure(database_url: str, prometheus_url: str) -> dict[str, Any]:
     await database.connect()
     store = PostgresDayStore(database)
     await store.save([day for objective in objectives for day in _days(objective)])
-    seconds, processor_seconds = [], []
+    seconds, processor_seconds, report_seconds = [], [], []
     try:
         for _ in range(ROUNDS):
             began, begun = time.perf_counter(), time.process_time()
@@ -53,6 +56,9 @@ async def _measure(database_url: str, prometheus_url: str) -> dict[str, Any]:
                 found = await assessor.assess(objectives)
             seconds.append(time.perf_counter() - began)
             processor_seconds.append(time.process_time() - begun)
+            began = time.perf_counter()
+            report = await _report(prometheus_url, store, objectives)
+            report_seconds.append(time.perf_counter() - began)
     finally:
         await database.close()
     known = min(one.figures.quantities.known_seconds for one in found) / 86_400
@@ -60,7 +66,18 @@ async def _measure(database_url: str, prometheus_url: str) -> dict[str, Any]:
         "seconds": round(sorted(seconds)[ROUNDS // 2], 2),
         "processor_seconds": round(sorted(processor_seconds)[ROUNDS // 2], 2),
         "known_days": round(known, 1),
+        "report_seconds": round(sorted(report_seconds)[ROUNDS // 2], 2),
+        "report_known_days": round(min(one.figures.quantities.known_seconds for one in report.objectives) / 86_400, 1),
     }
+
+
+async def _report(prometheus_url: str, store: PostgresDayStore, objectives: list[Objective]) -> Report:
+    """The report over the year, compared with the year before."""
+    async with PrometheusSamples(prometheus_url) as source:
+        origin, memory = Origin("bench", "0", prometheus_url), timedelta(days=32)
+        maintenances = Maintenances(lambda objective, start, end: ())
+        reporter = SloReporter(source, NoAlerts(), maintenances, lambda: NOW, origin, store, memory)
+        return await reporter.report(objectives)
 
 
 def run() -> dict[str, Any]:

@@ -136,6 +136,13 @@ async def test_passing_failures_are_tried_again(
         assert (await source.samples("up", START, END)).series == [], case
 
 
+async def test_warnings_come_with_the_answer(misbehaving: Callable[[list[Reply]], str]) -> None:
+    reply = NO_SERIES[:-1] + b',"warnings":["remote read failed"],"infos":["counted as a gauge"]}'
+    async with PrometheusSamples(misbehaving([(200, reply)])) as source:
+        answer = await source.samples("up", START, END)
+    assert (answer.series, "remote read failed" in answer.warnings) == ([], True)
+
+
 @pytest.mark.parametrize(
     ("reply", "error", "words"),
     [

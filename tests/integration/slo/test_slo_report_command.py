@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.integration.slo.test_slo_command import CMCTL, OUTAGE_SCRAPES, STEP_MS
 from tests.integration.slo.test_slo_command import _settings as write_settings
@@ -75,6 +76,60 @@ def test_without_prometheus_everything_is_unknown_and_the_report_says_so(tmp_pat
     assert objective["unknown_seconds"] == pytest.approx(30 * 86_400, abs=15)
     assert "http://127.0.0.1:1 does not answer" in objective["problems"][0]["detail"]
     assert "PostgreSQL" in report["maintenance_problem"]
+
+
+ODD = {
+    "half": {"kind": "gauge", "gauge": "half"},
+    "missing": {"kind": "gauge", "gauge": "missing"},
+    "none": {"kind": "query_ratio", "total": "missing", "bad": "missing"},
+    "many": {"kind": "query_ratio", "total": "two", "bad": "two"},
+    "string": {"kind": "query_ratio", "total": '"text"', "bad": '"text"'},
+    "right": {"kind": "query_ratio", "total": "sum(two)", "bad": "0 * sum(two)"},
+}
+
+
+def test_what_prometheus_does_not_have_or_cannot_mean_is_unknown_and_named(
+    tmp_path: Path, prometheus: PrometheusServer
+) -> None:
+    """A Prometheus that lost half of a series, and queries of no series, of several, and of a string."""
+    now = round(time.time() * 1000)
+    moments = range(now - 3_700_000, now, STEP_MS)
+    half = [(at, 1.0) for at in moments if at < now - 1_800_000]
+    two = [SampleSeries({"__name__": "two", "instance": name}, [(at, 1.0) for at in moments]) for name in "ab"]
+    prometheus.load([SampleSeries({"__name__": "half", "job": "j", "instance": "i"}, half), *two])
+    prometheus.start()
+    write_settings(tmp_path, prometheus.port)
+    objectives = [
+        {
+            "name": name,
+            "service": "s",
+            "title": name,
+            "title_zh": name,
+            "indicator": indicator,
+            "time_window": {"rolling": "1d"},
+            "target_percent": 99,
+        }
+        for name, indicator in ODD.items()
+    ]
+    folder = tmp_path / "etc" / "objectives"
+    folder.mkdir()
+    (folder / "claude-memory.yml").write_text(yaml.safe_dump({"profile": "claude-memory", "objectives": objectives}))
+    result = _run(tmp_path, "report", "--window", "1h", "-o", "json")
+    assert result.returncode == 0, result.stderr
+    found = {one["name"]: one for one in json.loads(result.stdout)["objectives"]}
+    assert (found["right"]["coverage"], found["right"]["sli"]) == (pytest.approx(1, abs=0.02), 1)
+    assert found["half"]["coverage"] == pytest.approx(0.5, abs=0.03)
+    assert (found["half"]["sli"], found["half"]["verdict"]) == (1, "not_enough_data")
+    for name in ("missing", "none", "many", "string"):
+        assert (found[name]["sli"], found[name]["coverage"], found[name]["bad"]) == (None, 0, 0), name
+        assert found[name]["unknown_seconds"] == pytest.approx(3600, abs=15), name
+    assert found["missing"]["queries_without_data"] != []
+    assert found["none"]["queries_without_data"] != []
+    assert [one["kind"] for one in found["many"]["problems"]] == ["several_series"]
+    assert [one["kind"] for one in found["string"]["problems"]] == ["failed"]
+    page = _run(tmp_path, "report", "--window", "1h", "-o", "md").stdout.decode()
+    assert "the query returns 2 series instead of one, so unknown" in page
+    assert "no data in the whole period" in page
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,23 @@ async def test_maintenance_is_excluded() -> None:
     ]
 
 
+async def test_a_clock_that_stepped_back_is_taken_at_its_word_until_it_is_right_again() -> None:
+    """An outage in what was the last hour: an hour in the future nobody looks at it, and then it counts as ever."""
+    source = FakeSource({"up": lambda at: (at < NOW_MS - 600_000).astype(float)})
+    (behind,) = await SloAssessor(source, lambda: NOW - timedelta(hours=1)).assess([UP])
+    assert behind.figures.quantities.bad == 0
+    assert max(end for _, _, end in source.asked) < NOW_MS - 3_500_000
+    (right,) = await SloAssessor(source, lambda: NOW).assess([UP])
+    assert right.figures.quantities.bad == 600
+    (ahead,) = await SloAssessor(FakeSource({"up": _until_now}), lambda: NOW + timedelta(hours=1)).assess([UP])
+    assert ahead.figures.quantities.unknown_seconds == pytest.approx(3600, abs=60)
+
+
+def _until_now(at: np.ndarray) -> np.ndarray:
+    """Nothing after what is really now."""
+    return np.where(at <= NOW_MS, 1.0, np.nan)
+
+
 async def test_a_calendar_month_has_begun_and_goes_on() -> None:
     (result,) = await _assess(FakeSource({"up": _up}), replace(UP, window=TimeWindow(calendar="month")))
     assert result.period.start == datetime(2026, 11, 1, tzinfo=UTC)
