@@ -19,6 +19,7 @@ COMMANDS = {
     "alerts": ("controlplane.cli.commands.alerts:alerts", "List, show and test alerts."),
     "backup": ("controlplane.cli.commands.backup:backup", "Make, list and prove recovery sets."),
     "incident": ("controlplane.cli.commands.incident:incident", "List, show, note, close and report incidents."),
+    "remediation": ("controlplane.cli.commands.remediation:remediation", "Show what was tried by itself."),
     "silence": ("controlplane.cli.commands.silence:silence", "Mute alerts in Alertmanager for a time."),
     "oncall": ("controlplane.cli.commands.oncall:oncall", "Show who is on call; check the escalations."),
     "restore": ("controlplane.cli.commands.restore:restore", "Restore a recovery set, or go back to before that."),

@@ -15,6 +15,7 @@ from controlplane.config.anomaly import Anomaly
 from controlplane.config.backup_drill import BackupDrill
 from controlplane.config.incidents import Incidents
 from controlplane.config.notifications import Notifications
+from controlplane.config.remediation import Remediation
 from controlplane.config.report_recipients import ReportRecipient
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -383,6 +384,7 @@ class Settings(Section):
     slo: Slo = Slo()
     notifications: Notifications = Notifications()
     incidents: Incidents = Incidents()
+    remediation: Remediation = Remediation()
     mcp_server: McpServer = McpServer()
     anomaly: Anomaly = Anomaly()
     reports: Reports = Reports()

@@ -22,6 +22,7 @@ from controlplane.daemon.routes import (
     oncall,
     openapi,
     page,
+    remediations,
     reports,
     runbook,
     slos,
@@ -47,6 +48,7 @@ ROUTES: Sequence[Route] = [
     *backups.ROUTES,
     *openapi.ROUTES,
     *page.ROUTES,
+    *remediations.ROUTES,
     *reports.ROUTES,
     *runbook.ROUTES,
 ]

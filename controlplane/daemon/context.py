@@ -27,6 +27,7 @@ from controlplane.services.mover import Mover
 from controlplane.services.notify.escalation import Escalation
 from controlplane.services.notify.service import Notifications
 from controlplane.services.ports import AlertStore
+from controlplane.services.remediation.remediator import Remediator
 from controlplane.services.resolve import ManualEnding
 from controlplane.services.silences import SilenceKeeper
 from controlplane.services.slo_board import SloBoard
@@ -112,6 +113,7 @@ class Daemon:
     notifications: Notifications
     acknowledgement: Acknowledgement
     ending: ManualEnding
+    remediator: Remediator
     escalation: Escalation
     incidents: IncidentDesk
     incident_keeper: IncidentKeeper

@@ -13,6 +13,7 @@ from controlplane.daemon.context import Daemon
 from controlplane.daemon.delivery_metrics import delivery_metrics
 from controlplane.daemon.forecast_metrics import forecast_metrics
 from controlplane.daemon.incident_metrics import incident_metrics
+from controlplane.daemon.remediation_metrics import remediation_metrics
 from controlplane.daemon.slo_metrics import slo_metrics
 from controlplane.domain.check import CheckResult
 from controlplane.services.standby import Role
@@ -55,6 +56,7 @@ class DaemonCollector(Collector):
         yield from delivery_metrics(self._daemon.notifications)
         yield from forecast_metrics(self._daemon.forecasts)
         yield from incident_metrics(self._daemon.incident_keeper.figures)
+        yield from remediation_metrics(self._daemon.remediator)
 
     def _of_the_process(self) -> Iterable[Metric]:
         daemon = self._daemon

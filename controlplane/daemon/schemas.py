@@ -150,6 +150,20 @@ SCHEMAS: Mapping[str, Schema] = {
         }
     ),
     "AckRequest": _object({"author": TEXT}, {"note": TEXT, "duration_seconds": {"type": "number"}}),
+    "Remediation": _object(
+        {
+            "id": {"type": "integer"},
+            "remedy": TEXT,
+            "fingerprint": TEXT,
+            "alert": TEXT,
+            "incident": _TEXT_OR_NULL,
+            "deed": TEXT,
+            "outcome": {"type": "string", "enum": ["running", "succeeded", "failed", "interrupted", "would_run"]},
+            "detail": TEXT,
+            "started_at": TIME,
+            "finished_at": NULLABLE_TIME,
+        }
+    ),
     "UnackRequest": _object({"author": TEXT}),
     "ResolveRequest": _object({"author": TEXT, "reason": TEXT}, {"anyway": {"type": "boolean"}}),
     "Delivery": _object(

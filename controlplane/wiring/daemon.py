@@ -57,6 +57,7 @@ from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.notifications import build_notifications, notification_tasks, wants_notifications
 from controlplane.wiring.planned_work import work_task
 from controlplane.wiring.reconcile import alertmanagers, build_reconciliation
+from controlplane.wiring.remediation import build_remediator
 from controlplane.wiring.report_task import report_task
 from controlplane.wiring.slo_board import build_slo_board, slo_tasks
 from controlplane.wiring.store import database_address
@@ -172,6 +173,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         incidents=incidents.desk,
         incident_keeper=incidents.keeper,
         acknowledgement=Acknowledgement(PostgresAcks(database), lambda: datetime.now(UTC)),
+        remediator=build_remediator(settings, locations, database, alert_store),
         ending=ManualEnding(
             alert_store, ingest, alertmanagers(settings), PostgresActionLedger(database), lambda: datetime.now(UTC)
         ),
@@ -282,7 +284,7 @@ async def running(
 
 @contextlib.asynccontextmanager
 async def _working(parts: Parts, with_incidents: bool, listening: asyncio.Event) -> AsyncIterator[None]:
-    """What only one daemon on a store may do: run jobs, tell people, keep incidents."""
+    """What only one daemon on a store may do: run jobs, tell people, keep incidents, try remedies."""
     jobs = parts.daemon.jobs
     begun_at = datetime.now(UTC)
     async with parts.daemon.notifications.running():
@@ -293,6 +295,8 @@ async def _working(parts: Parts, with_incidents: bool, listening: asyncio.Event)
         ]
         if with_incidents:
             beside.append(asyncio.create_task(parts.daemon.incident_keeper.run(), name="incidents"))
+        if parts.daemon.remediator.remedies:
+            beside.append(asyncio.create_task(parts.daemon.remediator.run(), name="remediation"))
         try:
             yield
         finally:

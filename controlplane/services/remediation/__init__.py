@@ -1,0 +1,1 @@
+"""Guarded remediation: remedies that are tried by themselves, one at a time."""
