@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from controlplane.cli.commands.backup_dump import dump
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import colour, emit, format_table, output_option
 
@@ -178,6 +179,9 @@ def drills(invocation: Invocation, limit: int, output: str) -> None:
 
     reports = drill_records(load_settings(invocation)).reports()[:limit]
     emit(reports, output, lambda: drill_table(reports))
+
+
+backup.add_command(dump)
 
 
 @backup.command("receive-wal", hidden=True)
