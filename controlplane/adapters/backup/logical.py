@@ -26,9 +26,7 @@ _TABLES = (
     " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
     " ORDER BY 2"
 )
-_SEQUENCES = (
-    "SELECT schemaname || '.' || sequencename, coalesce(last_value::text, 'unused') FROM pg_sequences ORDER BY 1"
-)
+_SEQUENCES = "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences ORDER BY 1"
 # What rows look like as text must not depend on whom one asks.
 _SETTINGS = {
     "timezone": "UTC",
@@ -73,10 +71,11 @@ class LogicalServer:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             snapshot = str(_one(connection, "SELECT pg_export_snapshot()"))
             tables = connection.execute(_TABLES.encode()).fetchall()
+            sequences = _sequences(connection)
             arguments = (f"--file={target}", "--format=directory", f"--jobs={_jobs()}", f"--snapshot={snapshot}")
             sizes = {str(name): int(size) for _, name, size in tables}
             self._run("pg_dump", database, [*arguments, "--no-password", "--verbose"], sizes, advance)
-            return _fingerprint(connection, database, advance)
+            return DatabaseDump(database, _fingerprints(connection, advance), sequences)
 
     def load(self, source: Path, database: DatabaseDump, advance: Advance) -> None:
         """Load a dump in one transaction; everything belongs to the owner of the database afterwards."""
@@ -93,7 +92,7 @@ class LogicalServer:
         """Rows, hashes and sequences of a database, all of one moment."""
         with self._connected(database) as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            return _fingerprint(connection, database, advance)
+            return DatabaseDump(database, _fingerprints(connection, advance), _sequences(connection))
 
     @contextmanager
     def _connected(self, database: str) -> Iterator[psycopg.Connection[Any]]:
@@ -164,7 +163,11 @@ def parse_address(text: str) -> dict[str, str]:
     return found
 
 
-def _fingerprint(connection: psycopg.Connection[Any], database: str, advance: Advance) -> DatabaseDump:
+def _sequences(connection: psycopg.Connection[Any]) -> dict[str, int | None]:
+    return {str(name): value for name, value in connection.execute(_SEQUENCES.encode()).fetchall()}
+
+
+def _fingerprints(connection: psycopg.Connection[Any], advance: Advance) -> tuple[TablePrint, ...]:
     rows = connection.execute(_TABLES.encode()).fetchall()
     total, done = sum(int(size) for _, _, size in rows), 0
     tables = []
@@ -180,8 +183,7 @@ def _fingerprint(connection: psycopg.Connection[Any], database: str, advance: Ad
         tables.append(TablePrint(str(name), int(count), f"{int(first):x}-{int(second):x}", int(size)))
         done += int(size)
         advance(done, total)
-    sequences = {str(name): str(value) for name, value in connection.execute(_SEQUENCES.encode()).fetchall()}
-    return DatabaseDump(database, tuple(tables), sequences)
+    return tuple(tables)
 
 
 def program_major(programs: Path) -> int:

@@ -26,11 +26,15 @@ class TablePrint:
 
 @dataclass(frozen=True)
 class DatabaseDump:
-    """One database at the moment of the dump. ``sequences`` maps names to where they stand."""
+    """One database at the moment of the dump.
+
+    ``sequences`` maps names to the value last given, None before the first; read before the dump began, as sequences
+    move on while others write, snapshot or not.
+    """
 
     name: str
     tables: tuple[TablePrint, ...]
-    sequences: Mapping[str, str] = field(default_factory=dict)
+    sequences: Mapping[str, int | None] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -57,7 +61,7 @@ class Dump:
 
 
 def differences(expected: DatabaseDump, found: DatabaseDump) -> list[str]:
-    """What is not as it was, one line each; empty when every table and sequence is the same."""
+    """What is not as it was, one line each; empty when every table is the same and no sequence is behind."""
     told = []
     there = {table.name: table for table in found.tables}
     for table in expected.tables:
@@ -70,9 +74,18 @@ def differences(expected: DatabaseDump, found: DatabaseDump) -> list[str]:
             told.append(f"{expected.name}: the {table.rows} rows of table {table.name} are not the same")
     told += [f"{expected.name}: table {name} was not there" for name in there]
     for name, value in expected.sequences.items():
-        if found.sequences.get(name) != value:
-            told.append(f"{expected.name}: sequence {name} stands at {found.sequences.get(name)} instead of {value}")
+        if name not in found.sequences:
+            told.append(f"{expected.name}: sequence {name} is missing")
+        elif _is_behind(found.sequences[name], value):
+            told.append(f"{expected.name}: sequence {name} stands at {found.sequences[name]}, behind {value}")
     return told
+
+
+def _is_behind(found: int | None, expected: int | None) -> bool:
+    """Descending sequences go down from -1."""
+    if expected is None:
+        return False
+    return found is None or (found < expected if expected >= 0 else found > expected)
 
 
 def major(version: int) -> int:
