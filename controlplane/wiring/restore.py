@@ -108,7 +108,7 @@ def restorer(
     )
     command = Path(sys.executable).parent / "claude-memory-mcp"
     stack = EmbeddedStack(locations, _Quiet(progress.note))
-    sets = RestoreSets(catalogue, archive)
+    sets = RestoreSets(catalogue, archive, postgresql_bin())
     components = StackComponents(stack, settings, VectorSnapshots(command, layout.etc / "mcp.yml"))
     places = {part: str(path) for part, path in live.items()}
     planner = RestorePlanner(sets, components, settings.data_dir.name, places, _now)

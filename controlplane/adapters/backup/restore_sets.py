@@ -4,24 +4,30 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from controlplane.adapters.backup import checks
 from controlplane.adapters.backup.catalogue import Catalogue
 from controlplane.adapters.backup.drill_records import EVENT
+from controlplane.adapters.backup.files import told
+from controlplane.adapters.backup.logical import program_major
 from controlplane.adapters.backup.wal_archive import WalArchive
+from controlplane.domain.backup.dump import major
 from controlplane.domain.backup.manifest import Manifest
 from controlplane.domain.backup.target import Lsn
 from controlplane.domain.backup.verification import Verification
+from controlplane.errors import Refused
 from controlplane.services.backup.ports import Progress
 
 
 @dataclass(frozen=True)
 class RestoreSets:
-    """Reads ``catalogue`` and ``archive``."""
+    """Reads ``catalogue`` and ``archive``. ``programs``: PostgreSQL's, which would restore; None: any."""
 
     catalogue: Catalogue
     archive: WalArchive
+    programs: Path | None = None
 
     def complete(self) -> list[Manifest]:
         """Manifests of the complete sets, newest first."""
@@ -32,7 +38,8 @@ class RestoreSets:
         return self.catalogue.verifications()
 
     def problems_of(self, manifest: Manifest, progress: Progress) -> Sequence[str]:
-        """What is wrong with a set's files now, byte by byte."""
+        """What is wrong with a set's files now, byte by byte. Raises Refused for one of another major version."""
+        self._require_version(manifest)
         problems, _ = checks.hashes(self.catalogue.path(manifest.id), manifest, progress)
         return problems
 
@@ -60,6 +67,23 @@ class RestoreSets:
         """Seconds and sizes of past restores and passed drills, newest first."""
         done = [item for item in self.catalogue.history() if _was_restored(item)]
         return [(float(item["total_seconds"]), int(item.get("size_bytes") or 0)) for item in reversed(done)]
+
+    def _require_version(self, manifest: Manifest) -> None:
+        """PostgreSQL starts on no data directory of another major version, and replays no such WAL."""
+        if self.programs is None:
+            return
+        ours, version = program_major(self.programs), manifest.details("postgresql").get("server_version")
+        if isinstance(version, int):
+            theirs = major(version)
+        else:  # the set was made before its manifest told
+            with told("read"):
+                file = self.catalogue.path(manifest.id) / "postgresql" / "PG_VERSION"
+                theirs = int(file.read_text(encoding="ascii")) if file.exists() else ours
+        if theirs != ours:
+            raise Refused(
+                f"set {manifest.id} is of PostgreSQL {theirs}, and the programs here are of PostgreSQL {ours}",
+                hint=f"move by a logical dump (cmctl backup dump), or restore with PostgreSQL {theirs} and pg_upgrade",
+            )
 
 
 def _was_restored(event: Mapping[str, Any]) -> bool:

@@ -48,11 +48,12 @@ class BackupMaker:
             for name in self.store.sweep():
                 progress.note(f"deleted what an interrupted run left: {name}")
             created_at = self.clock()
-            plan = plan_set(self.store.good(), self.source.identity(), created_at, self.full_every, wants_full)
+            server = self.source.identity()
+            plan = plan_set(self.store.good(), server, created_at, self.full_every, wants_full)
             self._require_space(plan)
             work = self.store.begin(created_at)
             try:
-                manifest = self._fill(work, plan, created_at, progress)
+                manifest = self._fill(work, plan, server.version, created_at, progress)
                 self.store.commit(work, manifest)
             except BaseException:
                 self.store.discard(work)
@@ -68,7 +69,7 @@ class BackupMaker:
                 hint="free some space, or delete old sets with: cmctl backup prune",
             )
 
-    def _fill(self, work: Path, plan: SetPlan, created_at: datetime, progress: Progress) -> Manifest:
+    def _fill(self, work: Path, plan: SetPlan, version: int, created_at: datetime, progress: Progress) -> Manifest:
         progress.stage(f"PostgreSQL, {plan.kind} ({plan.reason})")
         plan, physical = self._physical(work / "postgresql", plan, progress)
         counted = self._counts()
@@ -79,7 +80,7 @@ class BackupMaker:
         configuration, configuration_at = self.configuration.take(work / "configuration"), self.clock()
         progress.stage("hashing")
         parts = (
-            self._part(work, "postgresql", physical_at, {**physical, **counted}, progress),
+            self._part(work, "postgresql", physical_at, {"server_version": version, **physical, **counted}, progress),
             self._part(work, "vectors", vectors_at, vectors, progress),
             self._part(work, "configuration", configuration_at, configuration, progress),
         )
