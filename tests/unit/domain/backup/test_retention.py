@@ -102,3 +102,55 @@ def test_no_kept_set_ever_loses_its_parent_and_a_good_set_remains(data: st.DataO
     kept = {verdict.set.id for verdict in verdicts if verdict.keep}
     assert all(v.set.parent_id in kept for v in verdicts if v.keep and v.set.parent_id)
     assert not any(item.usable for item in sets) or any(v.keep and v.set.usable for v in verdicts)
+
+
+PERIODS = {"daily": "%Y-%m-%d", "weekly": "%G-W%V", "monthly": "%Y-%m", "yearly": "%Y"}
+
+
+@given(
+    st.lists(st.integers(0, 900 * 24), min_size=1, max_size=60, unique=True),
+    st.sampled_from(sorted(PERIODS)),
+    st.integers(1, 12),
+)
+def test_grandfather_father_son_keeps_the_newest_of_each_of_the_newest_periods(
+    hours: list[int], rule: str, count: int
+) -> None:
+    sets = [made(f"s{hour}", hour) for hour in hours]
+    verdicts = decide(sets, RetentionPolicy(**{rule: count}), NOW)
+    newest: dict[str, KnownSet] = {}
+    for item in sorted(sets, key=lambda item: item.created_at):
+        newest[item.created_at.strftime(PERIODS[rule])] = item
+    expected = {newest[period].id for period in sorted(newest)[-count:]}
+    assert {verdict.set.id for verdict in verdicts if verdict.keep} == expected
+
+
+@given(
+    st.lists(st.integers(0, 900 * 24), min_size=1, max_size=40, unique=True),
+    st.builds(
+        RetentionPolicy,
+        last=st.integers(0, 5),
+        within=st.integers(0, 300).map(lambda hours: timedelta(hours=hours)),
+        daily=st.integers(0, 7),
+        weekly=st.integers(0, 5),
+        monthly=st.integers(0, 6),
+        yearly=st.integers(0, 2),
+    ),
+)
+def test_pruning_twice_is_pruning_once_and_every_kept_set_says_which_rule(
+    hours: list[int], policy: RetentionPolicy
+) -> None:
+    verdicts = decide([made(f"s{hour}", hour) for hour in hours], policy, NOW)
+    kept = [verdict.set for verdict in verdicts if verdict.keep]
+    assert [verdict.set for verdict in decide(kept, policy, NOW) if verdict.keep] == kept
+    assert all(verdict.reasons for verdict in verdicts)
+    assert all(verdict.reasons == ("no rule wants it",) for verdict in verdicts if not verdict.keep)
+
+
+@given(st.lists(st.integers(0, 60 * 24), min_size=2, max_size=40, unique=True))
+def test_a_new_set_never_brings_an_old_one_back(hours: list[int]) -> None:
+    """What was to go before the newest set was made still is to go: prune forgets nothing by waiting."""
+    policy = RetentionPolicy(last=2, daily=3, weekly=2, monthly=2)
+    sets = [made(f"s{hour}", hour) for hour in sorted(hours, reverse=True)]
+    before = {verdict.set.id for verdict in decide(sets[:-1], policy, NOW) if not verdict.keep}
+    after = {verdict.set.id for verdict in decide(sets, policy, NOW) if not verdict.keep}
+    assert before <= after
