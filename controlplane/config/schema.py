@@ -13,10 +13,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from controlplane.config.anomaly import Anomaly
 from controlplane.config.backup_drill import BackupDrill
+from controlplane.config.copies import CopyPlace
 from controlplane.config.incidents import Incidents
 from controlplane.config.notifications import Notifications
 from controlplane.config.remediation import Remediation
 from controlplane.config.report_recipients import ReportRecipient
+from controlplane.config.retention import Retention
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -253,17 +255,6 @@ class Webhook(Section):
     )
 
 
-class Retention(Section):
-    """Which sets ``backup prune`` keeps: those that any rule wants, what they build on, and always the newest."""
-
-    last: int = Field(8, ge=1, description="So many newest sets.")
-    within_days: float = Field(2, ge=0, description="Every set that is younger.")
-    daily: int = Field(7, ge=0, description="The newest set of each of so many days (UTC).")
-    weekly: int = Field(4, ge=0, description="The newest set of each of so many ISO weeks.")
-    monthly: int = Field(6, ge=0, description="The newest set of each of so many months.")
-    yearly: int = Field(0, ge=0, description="The newest set of each of so many years.")
-
-
 class Backup(Section):
     """Recovery sets and the WAL archive."""
 
@@ -287,6 +278,17 @@ class Backup(Section):
     timeout_seconds: Seconds = Field(6 * 3600, description="A scheduled backup that takes longer is ended.")
     retention: Retention = Retention()
     drill: BackupDrill = BackupDrill()
+    copies: list[CopyPlace] = Field(default_factory=list, description="Other places that sets and WAL are brought to.")
+    copy_schedule: str = Field(
+        "20,50 * * * *", description="When sets and finished WAL are brought there; sets also at once when made."
+    )
+
+    @model_validator(mode="after")
+    def _places_differ(self) -> "Backup":
+        names = [place.name for place in self.copies]
+        if len(set(names)) != len(names):
+            raise ValueError("two copies have one name")
+        return self
 
 
 class Slo(Section):

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from controlplane.adapters.backup.server import BackupServer
     from controlplane.adapters.backup.view import BackupFiles
     from controlplane.adapters.backup.wal_archive import WalReceiver
+    from controlplane.config.retention import Retention
+    from controlplane.domain.backup.retention import RetentionPolicy
     from controlplane.services.backup.create import BackupMaker
     from controlplane.services.backup.prune import Pruner
     from controlplane.services.backup.verify import Verifier
@@ -216,11 +218,19 @@ def verifier(settings: Settings) -> "Verifier":
 def pruner(settings: Settings) -> "Pruner":
     """Deletes what the configured policy wants no longer."""
     from controlplane.adapters.backup.wal_archive import WalArchive
-    from controlplane.domain.backup.retention import RetentionPolicy
     from controlplane.services.backup.prune import Pruner
 
-    wanted = settings.backup.retention
-    policy = RetentionPolicy(
+    store = catalogue(settings)
+    store.create()
+    archive = WalArchive(settings.backup_directory / "wal")
+    return Pruner(store, archive, retention_policy(settings.backup.retention), lambda: datetime.now(UTC))
+
+
+def retention_policy(wanted: "Retention") -> "RetentionPolicy":
+    """The configured policy."""
+    from controlplane.domain.backup.retention import RetentionPolicy
+
+    return RetentionPolicy(
         last=wanted.last,
         within=timedelta(days=wanted.within_days),
         daily=wanted.daily,
@@ -228,10 +238,6 @@ def pruner(settings: Settings) -> "Pruner":
         monthly=wanted.monthly,
         yearly=wanted.yearly,
     )
-    store = catalogue(settings)
-    store.create()
-    archive = WalArchive(settings.backup_directory / "wal")
-    return Pruner(store, archive, policy, lambda: datetime.now(UTC))
 
 
 def backup_tasks(settings: Settings, locations: Locations) -> list[Task]:
@@ -244,7 +250,19 @@ def backup_tasks(settings: Settings, locations: Locations) -> list[Task]:
 
     async def create() -> str:
         made = await cmctl("create", "--scheduled")
-        return f"{made['id']}, {made['kind']}, {made['size_bytes']} bytes"
+        told = f"{made['id']}, {made['kind']}, {made['size_bytes']} bytes"
+        if not settings.backup.copies:
+            return told
+        try:
+            return f"{told}; {await copy()}"
+        except CmctlError as error:  # the set is there; the task backup_copy tries again and tells
+            return f"{told}; not copied: {error.message}"
+
+    async def copy() -> str:
+        copied = await cmctl("copy")
+        return "; ".join(
+            f"{len(item['sets'])} sets, {item['wal_files']} WAL files to {item['place']}" for item in copied
+        )
 
     async def verify() -> str:
         return f"{len(await cmctl('verify'))} sets verified"
@@ -260,6 +278,13 @@ def backup_tasks(settings: Settings, locations: Locations) -> list[Task]:
         return f"{done['set_id']} restored in {done['rto_seconds']} s"
 
     backup, seconds = settings.backup, settings.backup.timeout_seconds
+    copying = Task(
+        "backup_copy",
+        "Bring recovery sets and WAL to the places of backup.copies.",
+        Schedule(cron=backup.copy_schedule),
+        copy,
+        timeout_seconds=seconds,
+    )
     make = "Make a recovery set: PostgreSQL, vectors, configuration."
     return [
         Task("backup", make, Schedule(cron=backup.schedule), create, catch_up=True, timeout_seconds=seconds),
@@ -285,4 +310,5 @@ def backup_tasks(settings: Settings, locations: Locations) -> list[Task]:
             catch_up=True,
             timeout_seconds=seconds,
         ),
+        *([copying] if backup.copies else []),
     ]

@@ -105,12 +105,16 @@ class Catalogue:
         number = 1
         while True:
             name = base if number == 1 else f"{base}-{number}"
-            work = self.sets_folder / f"{_PARTIAL}{name}"
+            work = self.partial(name)
             if not self.path(name).exists() and not work.exists():
                 with told("made"):
                     work.mkdir(mode=0o700)
                 return work
             number += 1
+
+    def partial(self, set_id: str) -> Path:
+        """Folder of a set in the making."""
+        return self.sets_folder / f"{_PARTIAL}{set_id}"
 
     @staticmethod
     def id_of(work: Path) -> str:
@@ -195,13 +199,13 @@ class Catalogue:
         return [path.name for path in leftovers]
 
     @contextmanager
-    def locked(self, purpose: str) -> Iterator[None]:
+    def locked(self, purpose: str, file: str = "lock") -> Iterator[None]:
         """One backup, prune or restore at a time; the kernel frees the lock however the process ends.
 
         Raises Refused, naming what holds it.
         """
         with told("opened"):
-            handle = (self.folder / "lock").open("a+", encoding="utf-8")
+            handle = (self.folder / file).open("a+", encoding="utf-8")
         with handle:
             try:
                 fcntl.flock(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from controlplane.cli.commands.backup_copy import copy
 from controlplane.cli.commands.backup_dump import dump
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import colour, emit, format_table, output_option
 
 if TYPE_CHECKING:
     from controlplane.domain.backup.overview import SetView
+    from controlplane.domain.backup.retention import Verdict
     from controlplane.domain.backup.verification import Verification
+    from controlplane.services.backup.copy import PrunedCopies
     from controlplane.services.backup.prune import Pruned
     from controlplane.services.backup.watch import Files
 
@@ -116,20 +119,28 @@ def prune(invocation: Invocation, dry_run: bool, output: str) -> None:
     """Delete the sets that no rule of backup.retention wants, and WAL that no kept set needs.
 
     The newest good set is never deleted, nor one that a kept set builds on.
+    Copies follow the retention of their place.
     """
+    from controlplane.cli.backup_progress import PlainSteps
     from controlplane.cli.settings import load_settings
     from controlplane.wiring.backup import pruner
 
-    done = pruner(load_settings(invocation)).prune(dry_run)
+    settings = load_settings(invocation)
+    done = pruner(settings).prune(dry_run)
+    copies: Sequence[PrunedCopies] = ()
+    if settings.backup.copies:
+        from controlplane.wiring.copies import pruners
+
+        copies = [pruner.prune(dry_run) for pruner in pruners(settings, PlainSteps())]
     data = {
         "dry_run": done.is_dry_run,
-        "sets": [
-            {"id": item.set.id, "created_at": item.set.created_at, "keep": item.keep, "reasons": item.reasons}
-            for item in done.verdicts
-        ],
+        "sets": _verdicts(done.verdicts),
         "wal_files": done.wal_files,
+        "copies": [
+            {"place": item.place, "sets": _verdicts(item.verdicts), "wal_files": item.wal_files} for item in copies
+        ],
     }
-    emit(data, output, lambda: _prune_table(done))
+    emit(data, output, lambda: _prune_table(done, copies))
 
 
 @backup.command()
@@ -181,6 +192,14 @@ def drills(invocation: Invocation, limit: int, output: str) -> None:
     emit(reports, output, lambda: drill_table(reports))
 
 
+def _verdicts(verdicts: Sequence["Verdict"]) -> list[dict[str, object]]:
+    return [
+        {"id": item.set.id, "created_at": item.set.created_at, "keep": item.keep, "reasons": item.reasons}
+        for item in verdicts
+    ]
+
+
+backup.add_command(copy)
 backup.add_command(dump)
 
 
@@ -246,18 +265,24 @@ def _verification_table(found: Sequence["Verification"]) -> str:
     return format_table(["ID", "RESULT", "FILES", "SIZE", "TOOK", ""], rows)
 
 
-def _prune_table(done: "Pruned") -> str:
+def _prune_table(done: "Pruned", copies: Sequence["PrunedCopies"]) -> str:
     verb = "would go" if done.is_dry_run else "deleted"
+    blocks = [_pruned_in("", done.verdicts, len(done.wal_files), verb)]
+    blocks += [_pruned_in(f"copies in {item.place}\n", item.verdicts, len(item.wal_files), verb) for item in copies]
+    return "\n\n".join(blocks)
+
+
+def _pruned_in(head: str, verdicts: Sequence["Verdict"], wal_files: int, verb: str) -> str:
     rows = [
         [
             item.set.id,
             colour("kept", "green") if item.keep else colour(verb, "yellow"),
             "; ".join(item.reasons),
         ]
-        for item in done.verdicts
+        for item in verdicts
     ]
-    wal = f"WAL files, {verb}: {len(done.wal_files)}"
-    return f"{format_table(['ID', '', 'WHY'], rows)}\n{wal}" if rows else f"no sets\n{wal}"
+    wal = f"WAL files, {verb}: {wal_files}"
+    return f"{head}{format_table(['ID', '', 'WHY'], rows)}\n{wal}" if rows else f"{head}no sets\n{wal}"
 
 
 def _details(item: "SetView") -> str:

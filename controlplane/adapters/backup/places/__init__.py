@@ -1,0 +1,1 @@
+"""Places that copies of recovery sets are kept in."""
