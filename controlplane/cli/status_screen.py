@@ -130,7 +130,7 @@ def _incidents(report: StatusReport) -> str:
             one.number,
             one.priority,
             since(one.began_at, now),
-            paint("firing", CheckState.CRITICAL) if one.firing else paint("recovered", CheckState.WARNING),
+            paint("firing", CheckState.CRITICAL) if one.firing else paint("no alert fires", CheckState.WARNING),
             one.acknowledged_by or "nobody",
             shorten(one.title, _MESSAGE_WIDTH),
         ]

@@ -139,6 +139,9 @@ def test_status_list_page_and_metrics_tell_of_it(daemon: DaemonProcess) -> None:
 
 def test_one_opened_by_hand_gets_the_alerts_of_its_service(daemon: DaemonProcess) -> None:
     made = run(daemon, "open", "users complain", "--author", "ann", "--service", "hand", "--priority", "P2")
+    assert [
+        line.split()[1] for line in daemon.cmctl("incident", "list").stdout.splitlines() if made["number"] in line
+    ] == ["open"]
     post(daemon, "hand")
     wait_for(lambda: shown_by_api(daemon, made["number"])["alert_count"] == 1)
     shown = shown_by_api(daemon, made["number"])

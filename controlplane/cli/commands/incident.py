@@ -224,7 +224,9 @@ def _row(one: Record) -> list[str]:
 def _state(one: Record) -> str:
     if one["state"] == "closed":
         return "closed"
-    return colour("firing", "red") if one["firing"] else colour("recovered", "yellow")
+    if one["firing"]:
+        return colour("firing", "red")
+    return colour("recovered", "yellow") if one["recovered_at"] else colour("open", "yellow")
 
 
 def _page(shown: Record) -> str:

@@ -73,7 +73,7 @@ class _Composer:
             by, reason = incident.closed_by or say("somebody"), incident.close_reason or DASH
             state, verdict, sentence = say("closed"), "met", say("sentence_closed", by=by, reason=reason)
         else:
-            state = say("open_firing" if incident.firing else "open_recovered")
+            state = say("open_firing" if incident.firing else "open_recovered" if incident.recovered_at else "open")
             verdict, sentence = "missed" if incident.firing else "at_risk", say("sentence_open")
         sections = (
             self._impact(),

@@ -3,6 +3,7 @@
 WORDS: dict[str, tuple[str, str]] = {
     "title": ("Post-incident report {number}", "事故报告 {number}"),
     "state": ("State", "状态"),
+    "open": ("open", "未关闭"),
     "open_firing": ("open, alerts fire", "未关闭，告警仍在触发"),
     "open_recovered": ("open, recovered", "未关闭，已恢复"),
     "closed": ("closed", "已关闭"),
