@@ -7,7 +7,8 @@ journal and does what it can.
 
 A daemon that was active believes so for BELIEF_SECONDS after the last time the
 lock was confirmed, and stops its work then. Whoever takes the lock over from
-another daemon waits that long first. The two never work at the same time.
+another daemon waits longer than that first, so the two do not work at the same
+time.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 BELIEF_SECONDS = 6.0
+WAIT_SECONDS = BELIEF_SECONDS + 2.0  # a look at a server that hangs ends late by this much at most
 ASK_SECONDS = 1.5
 AWAY_SECONDS = 10.0
 """A standby begins to work without PostgreSQL only after it has been away this long; a restart is shorter."""
@@ -123,7 +125,7 @@ class StandbyGuard:
             return f"this control plane is on standby: {self.holder.name} is active"
         if self._role is Role.ACTIVE:
             return "this control plane is active"
-        return "PostgreSQL does not answer, so nobody knows which control plane is active"
+        return "nobody knows which control plane is active: PostgreSQL does not answer, or not for the lock"
 
     # -- waiting for a role
 
@@ -143,7 +145,11 @@ class StandbyGuard:
         """Look for ever; gives the lock back at the end."""
         try:
             while True:
-                await self.look()
+                try:
+                    await self.look()
+                except Exception:
+                    logger.exception("The lock of the active daemon cannot be looked at", extra={"action": "role"})
+                    await self._become(Role.UNSURE, may_work=False)
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             with contextlib.suppress(TimeoutError, CmctlError):
@@ -168,7 +174,7 @@ class StandbyGuard:
         if self._role is not Role.ACTIVE:
             if taken.was_other and not self._wait_until:
                 age = self.holder.age_seconds if self.holder is not None else 0.0
-                self._wait_until = asked_at + BELIEF_SECONDS - min(age, BELIEF_SECONDS)
+                self._wait_until = asked_at + WAIT_SECONDS - min(age, WAIT_SECONDS)
             if asked_at < self._wait_until:
                 await self._become(self._role, may_work=False)
                 return

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from controlplane.errors import DependencyUnreachable
-from controlplane.services.standby import AWAY_SECONDS, BELIEF_SECONDS, Holder, Role, StandbyGuard, Taken
+from controlplane.services.standby import AWAY_SECONDS, BELIEF_SECONDS, WAIT_SECONDS, Holder, Role, StandbyGuard, Taken
 
 SINCE = datetime(2025, 7, 7, tzinfo=UTC)
 OURS, AFTER_ANOTHER, NOBODY_ANSWERS = Taken(False), Taken(True), None
@@ -73,22 +73,26 @@ async def test_a_standby_takes_over_when_the_other_has_certainly_stopped() -> No
     await scene.look(other(age_seconds=2.0))
     taken_at = scene.now + 1
     assert await scene.look(AFTER_ANOTHER) == (Role.STANDBY, False)
-    while scene.now + 1 < taken_at + BELIEF_SECONDS - 2.0:
+    while scene.now + 1 < taken_at + WAIT_SECONDS - 2.0:
         assert await scene.look(OURS) == (Role.STANDBY, False)
     assert await scene.look(OURS) == (Role.ACTIVE, True)
-    assert scene.now - taken_at < BELIEF_SECONDS
+    assert scene.now - taken_at < WAIT_SECONDS
 
 
 async def test_a_standby_takes_over_at_once_from_one_that_has_been_silent_for_long_enough() -> None:
     scene = Scene()
-    await scene.look(other(age_seconds=BELIEF_SECONDS + 1))
+    await scene.look(other(age_seconds=WAIT_SECONDS + 1))
     assert await scene.look(AFTER_ANOTHER) == (Role.ACTIVE, True)
 
 
 async def test_one_that_just_started_waits_for_a_daemon_that_did_not_end_in_order() -> None:
     scene = Scene()
     assert await scene.look(AFTER_ANOTHER) == (Role.UNSURE, False)
-    assert await scene.look(OURS, after=BELIEF_SECONDS) == (Role.ACTIVE, True)
+    assert await scene.look(OURS, after=WAIT_SECONDS) == (Role.ACTIVE, True)
+
+
+async def test_whoever_takes_over_waits_longer_than_the_other_believes() -> None:
+    assert WAIT_SECONDS > BELIEF_SECONDS
 
 
 async def test_without_postgresql_it_works_and_takes_alerts() -> None:
@@ -144,5 +148,5 @@ async def test_after_an_outage_the_age_of_what_was_seen_before_does_not_shorten_
     await scene.look(other(age_seconds=5.0))
     await scene.look(NOBODY_ANSWERS, is_up=False)
     assert (await scene.look(AFTER_ANOTHER))[1] is False
-    assert (await scene.look(OURS, after=BELIEF_SECONDS - 0.5))[1] is False
+    assert (await scene.look(OURS, after=WAIT_SECONDS - 0.5))[1] is False
     assert await scene.look(OURS, after=0.5) == (Role.ACTIVE, True)
