@@ -7,6 +7,7 @@ write is what `cmctl up` writes.
 """
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -133,6 +134,33 @@ def _address_problem(host: str, address: str) -> str:
     return f"{host}: {address} is not reached from elsewhere; {remedy}" if parsed.is_loopback else ""
 
 
+def credentials_of(raw: Mapping[str, Any]) -> list[str]:
+    """Names of the systemd credentials that the settings refer to."""
+    found: set[str] = set()
+
+    def look(value: Any) -> None:
+        if isinstance(value, Mapping):
+            if isinstance(value.get("credential"), str):
+                found.add(value["credential"])
+            for item in value.values():
+                look(item)
+        elif isinstance(value, list):
+            for item in value:
+                look(item)
+
+    look(checked_settings(raw))
+    return sorted(found)
+
+
+def unfit_credentials(given: Mapping[str, Any]) -> list[str]:
+    """Names of credentials that systemd could not hand over, or that are empty; never a value."""
+    return sorted(
+        name
+        for name, value in given.items()
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name) or not isinstance(value, str) or not value.strip()
+    )
+
+
 def rendered(raw: Mapping[str, Any], name: str) -> str:
     """Text of the configuration file ``name`` (prometheus.yml, alertmanager.yml) under these settings."""
     from controlplane.adapters.templates import TemplateFolder
@@ -145,29 +173,54 @@ def rendered(raw: Mapping[str, Any], name: str) -> str:
     return text.replace(rendering.MANAGED, MANAGED)
 
 
-def rendered_rules(raw: Mapping[str, Any]) -> dict[str, str]:
-    """File name -> text of every rule file of the profile."""
+def rendered_rules(raw: Mapping[str, Any], objectives_file: str = "") -> dict[str, str]:
+    """File name -> text of every rule file of the profile, with the rules of the user's own objectives if there are."""
     settings = _settings(raw)
-    files = {}
+    documents = {}
     # As in `cmctl up`: the profile's own rules must exist; those generated from its service level objectives may.
     for name in (f"{settings.profile}.yml", f"slo-{settings.profile}.yml"):
         path = CHECKOUT / "alert_rules" / name
         if path.exists() or name == f"{settings.profile}.yml":
-            files[name] = _rendered_rule_file(path, settings)
-    return files
+            documents[name] = _rule_file(path)
+    if objectives_file:
+        documents[f"slo-{settings.profile}.yml"] = _rules_of_objectives(Path(objectives_file), settings)
+    return {name: _rendered_rule_file(name, document, settings) for name, document in documents.items()}
 
 
-def _rendered_rule_file(path: Path, settings: Any) -> str:
+def _rule_file(path: Path) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AnsibleFilterError(f"alert rules {path}: {error}; set `profile` to an existing one") from error
+
+
+def _rules_of_objectives(path: Path, settings: Any) -> Any:
+    from controlplane.config.objectives import load_objectives
+    from controlplane.errors import CmctlError, InvalidConfiguration
+    from controlplane.services.slo.rules import generate
+
+    try:
+        return generate(load_objectives(path, settings.prometheus.scrape_interval_seconds))
+    except InvalidConfiguration as error:
+        raise AnsibleFilterError("\n".join([f"claude_memory_objectives: {error.message}", *error.problems])) from error
+    except (OSError, CmctlError) as error:
+        raise AnsibleFilterError(
+            f"claude_memory_objectives: {error}; name a file on the machine that runs Ansible"
+        ) from error
+
+
+def _rendered_rule_file(name: str, document: Any, settings: Any) -> str:
     import yaml
 
     from controlplane.errors import CmctlError
     from controlplane.services import rendering
 
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        rules = rendering.render_profile_rules(path.stem, document, settings)
-    except (OSError, CmctlError) as error:
-        raise AnsibleFilterError(f"alert rules {path}: {error}; set `profile` to an existing one") from error
+        rules = rendering.render_profile_rules(name.removesuffix(".yml"), document, settings)
+    except CmctlError as error:
+        raise AnsibleFilterError(f"alert rules {name}: {error}") from error
     text = yaml.safe_dump(rules, sort_keys=False, allow_unicode=True, width=120)
     return f"# {MANAGED}\n{text}"
 
@@ -263,6 +316,8 @@ class FilterModule:
             "claude_memory_spread_problems": spread_problems,
             "claude_memory_checked": checked_settings,
             "claude_memory_deployed": deployed,
+            "claude_memory_credentials": credentials_of,
+            "claude_memory_unfit_credentials": unfit_credentials,
             "claude_memory_rendered": rendered,
             "claude_memory_rules": rendered_rules,
             "claude_memory_variables": known_variables,

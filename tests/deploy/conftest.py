@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from tests.deploy.harness.session import session
 
 # However the session is stopped, its hosts go with it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to end", returncode=1))
 
 
 @pytest.fixture(scope="session")

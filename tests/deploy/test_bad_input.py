@@ -25,6 +25,13 @@ def deployment(make_host: Callable[[str, str], Host], checkout: Path, run_dir: P
         ({"prometheus_port": 22}, {}, "port 22 is taken"),
         ({"postgresql_memory_percent": 99}, {}, "set it between 1 and 60"),
         ({"postgresql_client_networks": ["10.0.0.0/8"]}, {}, "set postgresql_listen_host to an address"),
+        ({"controlplane_credentials": {"not a name": "x"}}, {}, "not a name is no name for a credential"),
+        (
+            {},
+            {"notifications": {"receivers": [{"name": "sink", "url": {"credential": "sink_url"}}]}},
+            "the credential sink_url, which nothing gives; put it into controlplane_credentials",
+        ),
+        ({"claude_memory_objectives": "/nonexistent.yml"}, {}, "/nonexistent.yml: cannot be read"),
         ({"claude_memory_wheelhouse": "/nonexistent"}, {}, "is not a directory on the machine that runs Ansible"),
         ({"claude_memory_pip_index_url": "http://192.0.2.77/simple"}, {}, "set it to an index that the host reaches"),
         ({"claude_memory_apt_mirror": "http://192.0.2.77/debian"}, {}, "set it to a mirror that the host reaches"),

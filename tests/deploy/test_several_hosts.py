@@ -56,6 +56,7 @@ def spread(make_host: Callable[[str, str], Host], checkout: Path, run_dir: Path)
         ({"claude_memory_listen_host": "0.0.0.0"}, "claude_memory_listen_host is for a single host"),
         ({"claude_memory_address": "127.0.0.1"}, "set claude_memory_address to the IP address"),
         ({"claude_memory_tls_key": "mine"}, "give all of claude_memory_tls_authority"),
+        ({"qdrant_archive": "http://192.0.2.77/qdrant.tar.gz"}, "set it to a mirror, or to a file on the machine"),
     ],
 )
 def test_what_cannot_work_is_refused(spread: SpreadDeployment, variables: dict[str, object], sentence: str) -> None:

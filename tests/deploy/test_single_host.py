@@ -3,12 +3,14 @@
 The tests run in the order of the file; each starts from what the one before left.
 """
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import testinfra
+import yaml
 
 from tests.deploy.harness.commands import wait_until
 from tests.deploy.harness.deployment import SETTINGS, Deployment
@@ -138,6 +140,28 @@ def test_one_changed_setting_reloads_instead_of_restarting(deployment: Deploymen
     assert deployment.host.execute("systemctl", "show", "-p", "MainPID", "prometheus") == before
 
 
+CHANNEL = "json://somebody:s3cr3t-pass@127.0.0.1:9977/hook-t0k3n"
+
+
+def bring_own_things(deployment: Deployment) -> None:
+    """From now on: a channel whose address is a secret, objectives of one's own, a machine that always is too busy."""
+    objectives = deployment.folder / "objectives.yml"
+    shipped = yaml.safe_load((deployment.checkout / "objectives/claude-memory.yml").read_text())
+    shipped["objectives"] = [{**shipped["objectives"][0], "name": "one-of-ours", "target_percent": 99.5}]
+    objectives.write_text(yaml.safe_dump(shipped))
+    receiver = {"name": "sink", "url": {"credential": "sink_url"}, "language": "en"}
+    route = {"name": "everything", "receivers": ["sink"]}
+    deployment.settings = {
+        **SETTINGS,
+        "notifications": {"receivers": [receiver], "routes": [route]},
+        "thresholds": {"cpu_used_percent": {"warning": 0.001, "critical": 0.002}},
+    }
+    deployment.variables = {
+        "controlplane_credentials": {"sink_url": CHANNEL},
+        "claude_memory_objectives": str(objectives),
+    }
+
+
 def test_drift_is_repaired_and_files_of_the_user_are_left_alone(deployment: Deployment) -> None:
     host = deployment.host
     host.execute("sh", "-c", "echo '# edited' >> /etc/prometheus/prometheus.yml")
@@ -149,8 +173,10 @@ def test_drift_is_repaired_and_files_of_the_user_are_left_alone(deployment: Depl
     host.execute(
         "sh", "-c", "echo '# Written by ansible-playbook, of an older profile' > /etc/prometheus/rules/old.yml"
     )
-    outcome = deployment.deploy()
+    bring_own_things(deployment)
+    outcome = deployment.deploy("--diff", "-v")
     assert outcome.changed >= 5
+    assert CHANNEL not in outcome.output
     assert "# edited" not in host.execute("cat", "/etc/prometheus/prometheus.yml")
     assert host.succeeds("systemctl", "-q", "is-active", "alertmanager")
     assert host.execute("stat", "-c", "%a", "/etc/claude-memory/secrets/mcp_token").strip() == "600"
@@ -159,6 +185,36 @@ def test_drift_is_repaired_and_files_of_the_user_are_left_alone(deployment: Depl
         "mine.yml",
         "slo-claude-memory.yml",
     ]
+
+
+def test_a_message_goes_to_a_channel_whose_address_only_the_service_knows(deployment: Deployment) -> None:
+    host = deployment.host
+    receiver = "import http.server as h\nclass H(h.BaseHTTPRequestHandler):\n def do_POST(s):\n"
+    receiver += "  open('/root/told', 'ab').write(s.path.encode() + s.rfile.read(int(s.headers['Content-Length'])))\n"
+    receiver += "  s.send_response(200); s.end_headers()\nh.HTTPServer(('127.0.0.1', 9977), H).serve_forever()"
+    host.execute("systemd-run", "--unit=sink", "python3", "-c", receiver)
+    deployment.alert("ToldToSomebody")
+    wait_until(lambda: host.succeeds("grep", "-q", "/hook-t0k3n.*ToldToSomebody", "/root/told"), "the message", 60, 1)
+    assert host.execute("stat", "-c", "%a %U", "/etc/claude-memory/credentials/sink_url").strip() == "600 root"
+    for places in ("/etc/claude-memory/*.yml", "/etc/systemd/system/*", "/var/log/claude-memory/*"):
+        assert not host.succeeds("sh", "-c", f"grep -rqs s3cr3t-pass {places}"), places
+    assert "s3cr3t-pass" not in host.execute("journalctl", "--no-pager", "--output=cat")
+    assert "s3cr3t-pass" not in host.execute("ps", "-eww", "-o", "args")
+
+
+def test_objectives_of_ones_own_have_their_rules_and_are_shown(deployment: Deployment) -> None:
+    rules = deployment.host.execute("cat", "/etc/prometheus/rules/slo-claude-memory.yml")
+    assert "one-of-ours" in rules
+    assert "mcp-errors" not in rules
+    listed = json.loads(deployment.host.execute("cmctl", "slo", "list", "-o", "json"))
+    assert [item["name"] for item in listed] == ["one-of-ours"]
+
+
+def test_a_busy_machine_does_not_fail_the_verification_but_a_broken_system_does(deployment: Deployment) -> None:
+    outcome = deployment.play("playbooks/verify.yml")
+    assert outcome.returncode == 0, outcome.output[-4000:]
+    assert "cpu: not OK" in outcome.output or ", cpu" in outcome.output
+    assert outcome.changed == 0
 
 
 def test_check_mode_on_a_deployed_host_sees_no_change(deployment: Deployment) -> None:
