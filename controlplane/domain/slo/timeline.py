@@ -180,7 +180,8 @@ class Timeline:
         # Spread evenly over the points of the day: a point may be shorter than a day, or longer.
         first, last = (start - self._start) // self._width, (end - 1 - self._start) // self._width
         for name, amount in zip(_COLUMNS, sums, strict=True):
-            self._sums[name][first : last + 1] += amount / (last + 1 - first)
+            if amount:
+                self._sums[name][first : last + 1] += amount / (last + 1 - first)
         if quantities.bad:
             self.losses.add_whole(Stretch(start, end, quantities.bad, (end - start) / 1000))
         if quantities.unknown_seconds:

@@ -97,7 +97,7 @@ def _days(travellers: Sequence[T], now: int, is_wanted: Callable[[T, int, int], 
     last = max((one.end for one in travellers), default=now)
     while position < last:
         end = min((position // _DAY_MS + 1) * _DAY_MS, last)
-        present = [one for one in travellers if _grid(one, position, end).count and is_wanted(one, position, end)]
+        present = [one for one in travellers if is_wanted(one, position, end) and _grid(one, position, end).count]
         if present:
             yield _Day(position, end, present, _wanted(present, position, end, now))
         position = end

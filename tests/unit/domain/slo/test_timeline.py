@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controlplane.domain.slo.grid import Grid, Slots
@@ -103,6 +103,7 @@ def test_a_flapping_service_does_not_fill_the_memory() -> None:
     assert len(stretches.largest()) == 50
 
 
+@settings(deadline=None)
 @given(
     bad=st.lists(st.sampled_from([0.0, 0.0, 15.0]), min_size=1, max_size=200),
     cuts=st.lists(st.integers(1, 199), max_size=3),
