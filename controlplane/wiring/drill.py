@@ -80,7 +80,7 @@ def drill(settings: Settings, progress: Progress) -> Drill:
         keep_free=settings.backup.drill.keep_free_percent / 100,
     )
     return Drill(
-        sets=RestoreSets(catalogue, archive),
+        sets=RestoreSets(catalogue, archive, postgresql_bin()),
         production=ProductionServer(backup_server(settings), tables),
         scratch=scratch,
         keep=lambda report: keep(settings, report),

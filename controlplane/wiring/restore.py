@@ -104,7 +104,7 @@ def restorer(
             settings.postgresql.memory_database: MEMORY_TABLES,
             settings.postgresql.controlplane_database: CONTROLPLANE_TABLES,
         },
-        require_usable=partial(_require_usable, settings) if into is None else lambda _: None,
+        require_usable=partial(require_usable_configuration, settings) if into is None else lambda _: None,
     )
     command = Path(sys.executable).parent / "claude-memory-mcp"
     stack = EmbeddedStack(locations, _Quiet(progress.note))
@@ -115,7 +115,7 @@ def restorer(
     return planner, Restorer(sets, workshop, components, _now)
 
 
-def _require_usable(settings: Settings, etc: Path) -> None:
+def require_usable_configuration(settings: Settings, etc: Path) -> None:
     """A configuration of another version may hold what this one does not know: then nothing would start, or go back."""
     file = etc / "cmctl.yml"
     if not file.exists():

@@ -1,6 +1,8 @@
 """Recovery sets on a real stack: what is in one, what a crash leaves, what is told."""
 
+import contextlib
 import json
+import os
 import random
 import signal
 import subprocess
@@ -12,7 +14,20 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.support.backups import MEMORY_DATABASE, PARTS, connect, create, manifest_of, sets_folder, value, wrong_files
+from controlplane.adapters.backup import checks
+from controlplane.cli.backup_progress import PlainSteps
+from controlplane.domain.backup.manifest import from_json
+from tests.support.backups import (
+    MEMORY_DATABASE,
+    PARTS,
+    connect,
+    create,
+    errors_in,
+    manifest_of,
+    sets_folder,
+    value,
+    wrong_files,
+)
 from tests.support.soak import length
 from tests.support.stack import EmbeddedStack, wait_until
 
@@ -64,6 +79,58 @@ def test_a_full_set_holds_everything(stack: EmbeddedStack, full: dict[str, Any])
 
 def _secret(stack: EmbeddedStack) -> bytes:
     return (stack.data_dir / "secrets" / "postgresql_superuser_password").read_bytes()
+
+
+@pytest.mark.soak
+def test_each_of_many_flipped_bytes_is_found(full: dict[str, Any]) -> None:
+    """Ten files at a time, each with one byte flipped: every one of them is named, so that each flip counts alone."""
+    folder, manifest = Path(full["path"]), from_json(manifest_of(full))
+    files = [file for part in manifest.parts for file in part.files if file.size_bytes]
+    chosen, found = random.Random(7), 0
+    for _ in range(length(21, 200)):
+        flipped = {}
+        for file in chosen.sample(files, 10):
+            flipped[file.path] = chosen.randrange(file.size_bytes)
+            flip(folder / file.path, flipped[file.path])
+        problems, _ = checks.hashes(folder, manifest, PlainSteps())
+        assert sorted(problems) == sorted(f"{path} is not as it was written" for path in flipped)
+        found += len(problems)
+        for path, place in flipped.items():
+            flip(folder / path, place)
+    assert found >= 200
+    assert checks.hashes(folder, manifest, PlainSteps()) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256.json"])
+def test_a_flipped_byte_of_the_manifest_makes_it_no_set(stack: EmbeddedStack, full: dict[str, Any], name: str) -> None:
+    file = Path(full["path"]) / name
+    place = file.stat().st_size // 2
+    flip(file, place)
+    try:
+        assert stack.json("backup", "show", full["id"])["complete"] is False
+        refused = stack.cmctl("restore", full["id"], "--confirm", "data")
+        assert (refused.returncode, "there is no complete set" in refused.stderr) == (2, True), refused.stderr
+    finally:
+        flip(file, place)
+    assert stack.json("backup", "show", full["id"])["complete"] is True
+
+
+def fill(ballast: Path) -> None:
+    """Take all the room that there is."""
+    with ballast.open("wb") as file:
+        for size in (16_000_000, 64_000, 4096):
+            with contextlib.suppress(OSError):
+                while True:
+                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), size)
+
+
+def flip(path: Path, place: int) -> None:
+    """Flip one bit of one byte; again, and it is as it was."""
+    with path.open("r+b") as file:
+        file.seek(place)
+        byte = file.read(1)
+        file.seek(place)
+        file.write(bytes([byte[0] ^ 0x10]))
 
 
 def test_the_next_set_builds_on_it_and_is_smaller(stack: EmbeddedStack, full: dict[str, Any]) -> None:
@@ -180,6 +247,27 @@ def test_ended_politely_it_clears_up(stack: EmbeddedStack, full: dict[str, Any])
         assert process.wait() == 5
     assert stack.json("backup", "list") == listed
     assert list(sets_folder(stack).glob(".partial-*")) == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a small disk; test_restore has one for everybody")
+@pytest.mark.parametrize("phase", ["vectors"])
+def test_a_disk_that_fills_while_a_set_is_made_is_one_sentence_and_no_set(stack: EmbeddedStack, phase: str) -> None:
+    disk = stack.folder / "disk"
+    disk.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600m,mode=711", "tmpfs", str(disk)], check=True)
+    stack.configure({"backup": {"directory": str(disk)}})
+    try:
+        command = stack.command("backup", "create", "--full")
+        with subprocess.Popen(command, env=stack.environment, stderr=subprocess.PIPE, text=True) as process:
+            wait_until(lambda: list((disk / "sets").glob(f".partial-*/{phase}")), what=f"the phase {phase}")
+            fill(disk / "ballast")
+            _, messages = process.communicate()
+        made = stack.json("backup", "list")
+        assert (process.returncode, errors_in(messages), made) == (1, 1, []), messages
+        assert list((disk / "sets").glob(".partial-*")) == []
+    finally:
+        stack.configure({})
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_postgresql_down_is_one_sentence(stack: EmbeddedStack, full: dict[str, Any]) -> None:

@@ -53,6 +53,11 @@ def remember(stack: EmbeddedStack, texts: list[str]) -> None:
     asyncio.run(store())
 
 
+def errors_in(messages: str) -> int:
+    """How many sentences of cmctl say what went wrong; a program that it ran may be quoted in one."""
+    return sum(line.startswith("error: ") for line in messages.splitlines())
+
+
 def sets_folder(stack: EmbeddedStack) -> Path:
     """Where the sets are."""
     return stack.data_dir / "backups" / "sets"

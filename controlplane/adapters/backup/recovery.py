@@ -5,7 +5,6 @@ what was asked for, and the data directory in use is not touched.
 """
 
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -26,7 +25,7 @@ from controlplane.adapters.backup.wal_archive import WalLife
 from controlplane.adapters.unprivileged import Runner
 from controlplane.domain.backup.restoring import RecoveredServer
 from controlplane.domain.backup.target import RecoveryTarget
-from controlplane.errors import CmctlError, Refused
+from controlplane.errors import CmctlError
 
 LOG = "recovery.log"
 SOCKET_FOLDER = "socket-folder"  # beside the log: where the socket is
@@ -50,10 +49,8 @@ class Recovery:
     def combine(self, chain: Sequence[Path], target: Path) -> None:
         """Write a whole data directory into ``target`` from a full backup and those built on it.
 
-        Raises Refused for backups of another version of PostgreSQL, CmctlError; ``target`` is then to be deleted.
+        Raises CmctlError; ``target`` is then to be deleted.
         """
-        with told("read"):
-            self._require_own_version(chain[-1])
         with told("written"):
             if len(chain) == 1:
                 shutil.copytree(chain[0], target, symlinks=True)
@@ -67,17 +64,6 @@ class Recovery:
                 for name in (*folders, *names):
                     self.runner.own(Path(place) / name)
             self.runner.own(target)
-
-    def _require_own_version(self, backup: Path) -> None:
-        theirs = (backup / "PG_VERSION").read_text(encoding="ascii").strip()
-        command = [str(self.programs / "postgres"), "--version"]
-        told_version = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-        own = re.search(r"(\d+)", told_version)
-        if own is not None and own[1] != theirs:
-            raise Refused(
-                f"{backup.parent.name} is a backup of PostgreSQL {theirs}, and this system runs {own[1]}",
-                hint="restore it with the programs of that version, and move the data by a logical dump",
-            )
 
     def _combine(self, chain: Sequence[Path], target: Path) -> None:
         command = [str(self.programs / "pg_combinebackup"), *map(str, chain), f"--output={target}", "--no-manifest"]
