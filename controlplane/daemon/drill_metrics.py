@@ -18,7 +18,7 @@ def drill_metrics(overview: Overview, limits: BackupLimits) -> Iterable[Metric]:
         name = "cmctl_backup_drill_due_timestamp_seconds"
         yield GaugeMetricFamily(name, "When the next drill must have passed, Unix time.", due.timestamp())
     ratios = GaugeMetricFamily(
-        "cmctl_backup_size_ratio", "Size of the newest set's part in relation to the earlier ones.", labels=["part"]
+        "cmctl_backup_size_to_usual", "Size of the newest set's part in relation to the earlier ones.", labels=["part"]
     )
     for part, ratio in size_ratios(overview.sets).items():
         ratios.add_metric([part], ratio)
