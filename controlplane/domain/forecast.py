@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, isfinite, sqrt
-from statistics import median
+from statistics import linear_regression, median
 from typing import Literal
 
 HOUR = 3600.0
@@ -42,7 +42,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class Forecast:
-    """``early``, ``expected`` and ``late`` are seconds since 1970, None beyond the horizon. Values have one unit."""
+    """``early``, ``expected`` and ``late`` are seconds since 1970, None beyond the horizon. Values have one unit.
+
+    ``straight`` is what a straight line through the last day says, as ``predict_linear`` does: the baseline.
+    """
 
     level: float
     limit: float
@@ -52,6 +55,7 @@ class Forecast:
     early: float | None
     expected: float | None
     late: float | None
+    straight: float | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,20 @@ def forecast(
         early=early,
         expected=expected,
         late=late,
+        straight=_straight(hours, limit, now, horizon_seconds),
     )
+
+
+def _straight(hours: Sequence[tuple[float, float]], limit: float, now: float, horizon: float) -> float | None:
+    """When the least squares line through the last day reaches the limit; None beyond the horizon."""
+    points = [(at - now, value) for at, value in hours if at > now - DAY]
+    if len(points) < 2:
+        return None
+    slope, intercept = linear_regression([at for at, _ in points], [value for _, value in points])
+    if intercept >= limit:
+        return now
+    ahead = (limit - intercept) / slope if slope > 0.0 else horizon + 1.0
+    return now + ahead if ahead <= horizon else None
 
 
 def _hourly(times: Sequence[float], values: Sequence[float], now: float) -> list[tuple[float, float]]:

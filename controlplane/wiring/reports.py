@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
@@ -24,6 +25,7 @@ from controlplane.domain.slo.kept_report import (
     kept_id,
 )
 from controlplane.domain.slo.objective import Objective
+from controlplane.domain.slo.outlook import Outlook
 from controlplane.domain.slo.report import Report
 from controlplane.domain.slo.report_period import ReportPeriod
 from controlplane.services.slo.report.alert_facts import SourcedAlerts
@@ -31,6 +33,7 @@ from controlplane.services.slo.report.compose import compose
 from controlplane.services.slo.report.keep import KeepPolicy, KeepResult, ReportKeeper
 from controlplane.services.slo.report.make import Maintenances, Origin, SloReporter
 from controlplane.services.slo.report.message import report_message
+from controlplane.services.slo.report.outlook import read_outlook
 from controlplane.services.slo.report.record import report_record
 from controlplane.services.slo.report.recovery import RecordedRecovery
 from controlplane.services.slo.report.send import SentReport
@@ -55,9 +58,18 @@ async def make_report(settings: Settings, objectives: Sequence[Objective], perio
         async with PrometheusSamples(url) as source:
             memory, recovery = prometheus_memory(settings), build_recovery(settings, database)
             reporter = SloReporter(source, alerts, maintenances, _now, origin, days, memory, recovery)
-            return await reporter.report(objectives, period)
+            report = await reporter.report(objectives, period)
+        return replace(report, outlook=await _outlook(settings))
     finally:
         await database.close()
+
+
+async def _outlook(settings: Settings) -> Outlook | None:
+    """Forecasts as of now, None where none are configured."""
+    from controlplane.wiring.anomalies import build_forecasts
+
+    forecasts = build_forecasts(settings)
+    return await read_outlook(forecasts, _now()) if forecasts.resources else None
 
 
 def build_recovery(settings: Settings, database: Database) -> RecordedRecovery:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from controlplane.domain.maintenance import Exclusion
 from controlplane.domain.slo.figures import Figures, Verdict, figures
 from controlplane.domain.slo.objective import Objective
+from controlplane.domain.slo.outlook import Outlook
 from controlplane.domain.slo.problem import ProblemKind, SourceProblem
 from controlplane.domain.slo.quantities import Quantities
 from controlplane.domain.slo.recovery import RecoveryHistory, RecoveryReport, recovery_report
@@ -128,7 +129,7 @@ class Report:
     """All objectives. ``period`` is None when each is reported over its own window.
 
     ``maintenance_problem`` says why maintenance is not known, and so none excluded. ``recovery`` is None where nobody
-    asked for backups and drills.
+    asked for backups and drills, ``outlook`` where nobody asked for forecasts.
     """
 
     profile: str
@@ -142,6 +143,7 @@ class Report:
     history: AlertHistory
     maintenance_problem: str | None
     recovery: RecoveryReport | None = None
+    outlook: Outlook | None = None
 
     @property
     def start(self) -> datetime:

@@ -11,6 +11,7 @@ from controlplane.services.slo.report.appendix import how_section
 from controlplane.services.slo.report.document import Block, Cell, Document, Inline, Section, Table, Text, plain
 from controlplane.services.slo.report.formats import DASH, Formats
 from controlplane.services.slo.report.objective_section import objective_section, title_of
+from controlplane.services.slo.report.outlook import outlook_section
 from controlplane.services.slo.report.recovery import recovery_section
 from controlplane.services.slo.report.words import Language, Speaker
 
@@ -30,6 +31,7 @@ def compose(report: Report, language: Language, time_zone: str) -> Document:
         Section("changes", say("changes"), (_changes(objectives, formats),)),
         Section("maintenance", say("maintenance"), _maintenance(report, formats)),
         *recovery_section(report.recovery, formats),
+        *outlook_section(report.outlook, formats),
         *(objective_section(one, report.history, formats) for one in objectives),
         how_section(objectives, formats),
     ]

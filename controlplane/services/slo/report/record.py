@@ -8,6 +8,7 @@ from controlplane.domain.slo.report_period import ReportPeriod
 from controlplane.domain.slo.response import AlertFact, Response
 from controlplane.domain.slo.timeline import Minute, Point
 from controlplane.services.slo.present import figures_record
+from controlplane.services.slo.report.outlook import outlook_record
 from controlplane.services.slo.report.recovery import recovery_record
 
 Record = dict[str, Any]
@@ -33,6 +34,7 @@ def report_record(report: Report) -> Record:
             **_response(report.response),
         },
         "recovery": recovery_record(report.recovery),
+        "outlook": outlook_record(report.outlook),
     }
 
 

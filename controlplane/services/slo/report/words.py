@@ -289,6 +289,28 @@ WORDS: dict[str, tuple[str, str]] = {
         "Made {at} by Claude memory control plane {version} from Prometheus at {source}.",
         "由 Claude 记忆控制平面 {version} 于 {at} 根据 Prometheus（{source}）生成。",
     ),
+    # The time ahead
+    "outlook": ("When it will be full", "何时会满"),
+    "outlook_resource": ("Resource", "资源"),
+    "outlook_used": ("Used", "已用"),
+    "outlook_of": ("{level} of {limit}", "{level} / {limit}"),
+    "outlook_growth": ("Growth a day", "每日增长"),
+    "outlook_full": ("Full on", "预计用满"),
+    "outlook_range": ("80 % interval", "80 % 区间"),
+    "outlook_line": ("Straight line", "直线外推"),
+    "outlook_later": ("later", "更晚"),
+    "outlook_learning": ("too little history yet", "历史数据不足"),
+    "outlook_problem": (
+        "Part of this is not known: {problem}",
+        "部分内容未知：{problem}",
+    ),
+    "outlook_note": (
+        "As of {at}, whatever the period of the report. The trend leaves the learnt season of the day and week out; the"
+        " straight line through the last day (predict_linear) is there to compare with. Later: beyond the horizon, or"
+        " never.",
+        "以 {at} 为准，与报告周期无关。趋势已剔除学习到的日、周规律；最后一天的直线外推（predict_linear）仅供对照。"
+        "“更晚”表示超出预测范围或不会用满。",
+    ),
     # Format
     "colon": (": ", "："),
     "list_separator": (", ", "、"),
