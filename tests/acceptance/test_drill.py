@@ -1,14 +1,17 @@
 """Drills on a real stack: a set is restored beside production, started, looked at, and everything of it goes again."""
 
 import json
+import signal
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 from tests.support.backups import PARTS, create, remember, value
-from tests.support.stack import EmbeddedStack
+from tests.support.stack import EmbeddedStack, wait_until
 
 pytestmark = pytest.mark.stack
 CONTROLPLANE_DATABASE = "claude_memory_controlplane"
@@ -70,3 +73,51 @@ def test_it_is_told_everywhere(stack: EmbeddedStack) -> None:
     assert value(stack, row, CONTROLPLANE_DATABASE) == "passed"
     assert stack.json("jobs", "history", "--task", "backup_drill")[0]["outcome"] == "succeeded"
     assert "by past drills" in stack.cmctl("restore", "--dry-run").stdout
+
+
+def test_without_production_there_is_less_to_compare_and_nothing_lost(stack: EmbeddedStack) -> None:
+    stack.down()
+    report = drill(stack)
+    assert report["outcome"] == "passed"
+    assert outcomes(report) | {"counts": None} == {
+        "vectors": True,
+        "search": True,
+        "recovery": None,
+        "counts": None,
+        "rows": None,
+        "checksums": True,
+    }
+    assert report["rpo_seconds"] is None
+    stack.up(*PARTS)
+    later = drill(stack)
+    kept = value(stack, "SELECT array_agg(id) FROM backup_drills", CONTROLPLANE_DATABASE)
+    assert {report["id"], later["id"]} <= set(kept)
+
+
+def test_after_a_kill_the_next_one_clears_up(stack: EmbeddedStack) -> None:
+    with subprocess.Popen(
+        stack.command("backup", "drill"), env=stack.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        wait_until(lambda: "postgres" in leftovers(stack), what="PostgreSQL of the drill")
+        busy = stack.cmctl("backup", "drill")
+        assert (busy.returncode, "another drill is at work" in busy.stderr) == (5, True), busy.stderr
+        process.send_signal(signal.SIGKILL)
+    sockets = (stack.data_dir / "drill" / "socket-folder").read_text()
+    assert drill(stack)["outcome"] == "passed"
+    assert not Path(sockets).exists()
+    interrupted = stack.json("backup", "drills")[1]
+    assert (interrupted["outcome"], interrupted["problem"]) == ("interrupted", "it was killed")
+
+
+def test_a_damaged_set_and_a_full_disk_fail_in_one_sentence(stack: EmbeddedStack) -> None:
+    stack.configure({"backup": {"drill": {"keep_free_percent": 99.9}}})
+    full = stack.cmctl("backup", "drill")
+    assert (full.returncode, "error: the drill of set" in full.stderr, "may be used" in full.stderr) == (1, True, True)
+    stack.configure({})
+    made = create(stack, "--full")
+    damaged = sorted((Path(made["path"]) / "postgresql" / "base").rglob("[0-9]*"))[5]
+    damaged.write_bytes(damaged.read_bytes() + b"x")
+    report = drill(stack, code=1)
+    assert (report["outcome"], report["set_id"]) == ("failed", made["id"])
+    assert f"set {made['id']} is damaged" in report["problem"]
+    assert stack.json("jobs", "history", "--task", "backup_drill")[0]["outcome"] == "failed"
