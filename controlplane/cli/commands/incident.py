@@ -83,7 +83,7 @@ def open_incident(
     if moment is not None:
         request["began_at"] = moment.isoformat()
     opened = asyncio.run(_counter(invocation).open(request))
-    emit(opened, output, lambda: _table([opened]))
+    emit(opened, output, lambda: f"{opened['number']} is open")
 
 
 @incident.command()
