@@ -32,6 +32,6 @@ def test_a_killed_session_leaves_nothing(run_dir: Path) -> None:
         bridge = session.stdout.readline().strip()
         assert len(processes_of(directory)) > 3
         session.send_signal(signal.SIGKILL)
-    wait_until(lambda: not directory.exists(), "the directory to go", 30)
+    wait_until(lambda: not directory.exists(), "the directory to go", 180)
     assert processes_of(directory) == []
     assert not Path(f"/sys/class/net/{bridge}").exists()
