@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from controlplane.adapters.alertmanager_silences import AlertmanagerSilences
+from controlplane.config.objectives import load_objectives
 from controlplane.domain.silence import Silence
 from tests.support.alertmanager import AlertmanagerServer
 from tests.support.daemon import DaemonProcess
 from tests.support.postgresql import PostgresqlCluster
+from tests.support.rules import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +137,8 @@ def test_a_recurring_window_on_the_clock_of_a_time_zone(daemon: DaemonProcess) -
         ['service=~".+"'],
     )
     assert datetime.fromisoformat(entered["starts_at"]) == datetime.fromisoformat(f"{tomorrow:%Y-%m-%d}T02:00:00+08:00")
-    assert len(entered["objectives"]) == 6
+    shipped = load_objectives(ROOT / "objectives" / "claude-memory.yml")
+    assert sorted(entered["objectives"]) == sorted(objective.name for objective in shipped)
 
 
 def test_what_alertmanager_refuses_is_told_and_stops_nothing_else(
