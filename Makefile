@@ -33,7 +33,7 @@ lint: venv-deploy ## Everything CI checks about the text of the code
 	@.venv/bin/yamllint site.yml playbooks roles inventories .ansible-lint .yamllint
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/ansible-lint --offline -q site.yml playbooks roles
 
-soak: venv-dev ## The tests that have a long form, at full length; takes about an hour
+soak: venv-dev ## The tests that have a long form, at full length
 	@TESTS_SOAK=1 .venv/bin/python -m pytest -m soak $(PYTEST_ARGS)
 
 bench: venv-dev ## Measure speed against baselines in the same run; results go to tests/bench/results
