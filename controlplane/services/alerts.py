@@ -147,12 +147,19 @@ class CurrentAlerts:
         starts = self._starts.get(fingerprint, ())
         return max((start for start in starts if (fingerprint, start) in self._firing), default=None)
 
-    def reconcile(self, firing: Sequence[Alert], as_of: datetime) -> None:
-        """Take over what PostgreSQL says fires; what it does not say stops firing, unless news came since ``as_of``."""
+    def reconcile(self, firing: Sequence[Alert], known_before: Sequence[Alert]) -> None:
+        """Take over what PostgreSQL says fires.
+
+        ``known_before`` is what this memory called firing before PostgreSQL
+        had caught up and was asked: what of it PostgreSQL does not say stops
+        firing, unless there was news of it since.
+        """
         told = {(alert.fingerprint, alert.starts_at) for alert in firing}
         self.apply(firing)
-        for identity in [key for key in self._firing if key not in told]:
-            if self._firing[identity].alert.received_at < as_of:
+        for before in known_before:
+            identity = (before.fingerprint, before.starts_at)
+            known = self._firing.get(identity)
+            if identity not in told and known is not None and known.alert.received_at == before.received_at:
                 del self._firing[identity]
                 self._forget_start(identity)
 

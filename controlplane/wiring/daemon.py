@@ -373,8 +373,11 @@ async def _follow_database(parts: Parts, begun_at: datetime) -> None:
 
 
 async def _take_over(parts: Parts, begun_at: datetime) -> None:
-    as_of = datetime.now(UTC)
-    await parts.mover.wait_until_moved(timeout_seconds=30)
+    # What memory calls firing is in the journal already. Looked at before the wait, so that an alert which comes in
+    # meanwhile is not taken for one that the store has ended.
+    known_before = parts.daemon.current.firing()
+    while not await parts.mover.wait_until_moved(timeout_seconds=30):
+        logger.warning("Alerts of before are still being stored", extra={"action": "take_over"})
     firing = AlertFilter(state="firing", limit=MAX_ALERTS_IN_MEMORY)
-    parts.daemon.current.reconcile(await parts.daemon.alert_store.list_alerts(firing), as_of)
+    parts.daemon.current.reconcile(await parts.daemon.alert_store.list_alerts(firing), known_before)
     await parts.daemon.jobs.take_over(begun_at)

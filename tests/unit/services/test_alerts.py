@@ -96,9 +96,13 @@ async def test_memory_is_bounded_and_forgets_resolved_alerts_first() -> None:
 
 def test_what_postgresql_does_not_call_firing_stops_unless_it_is_news() -> None:
     current = CurrentAlerts()
-    current.apply([alert("stale", received_minutes=-9), alert("news", received_minutes=9)])
-    current.reconcile([alert("known", received_minutes=-9)], as_of=NOW)
-    assert sorted(item.fingerprint for item in current.firing()) == ["known", "news"]
+    current.apply([alert("stale", received_minutes=-9), alert("renewed", received_minutes=-9)])
+    known_before = current.firing()
+    current.apply([alert("renewed", received_minutes=9)])
+    # Received before PostgreSQL was asked, yet durable only afterwards: PostgreSQL cannot know of it.
+    current.apply([alert("late to the disk", received_minutes=-9)])
+    current.reconcile([alert("known", received_minutes=-9)], known_before)
+    assert sorted(item.fingerprint for item in current.firing()) == ["known", "late to the disk", "renewed"]
 
 
 class Source:
