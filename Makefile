@@ -4,7 +4,7 @@ SHELL := /bin/sh
 CMCTL := .venv/bin/cmctl
 WORKERS ?= 2 # processes that share the tests, a file each; their ports are shared out
 
-.PHONY: help run stop test soak lint bench venv venv-dev venv-deploy deploy-test deploy-packages bench-deploy lock
+.PHONY: help run stop test-packages test soak lint bench venv venv-dev venv-deploy deploy-test deploy-packages bench-deploy lock
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,7 +21,10 @@ run: venv ## Install everything, start the stack in the background, wait until i
 stop: venv ## Stop the stack; data stays
 	@$(CMCTL) down
 
-test: venv-dev ## Unit, integration and acceptance tests against real servers
+test-packages:
+	@command -v sftp >/dev/null || [ "$$(id -u)" != 0 ] || (apt-get update -qq && apt-get install -y -qq openssh-client)
+
+test: venv-dev test-packages ## Unit, integration and acceptance tests against real servers
 	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: venv-deploy ## Everything CI checks about the text of the code
@@ -33,7 +36,7 @@ lint: venv-deploy ## Everything CI checks about the text of the code
 	@.venv/bin/yamllint site.yml playbooks roles inventories .ansible-lint .yamllint
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/ansible-lint --offline -q site.yml playbooks roles
 
-soak: venv-dev ## The tests that have a long form, at full length
+soak: venv-dev test-packages ## The tests that have a long form, at full length
 	@TESTS_SOAK=1 .venv/bin/python -m pytest -m soak $(PYTEST_ARGS)
 
 bench: venv-dev ## Measure speed against baselines in the same run; results go to tests/bench/results

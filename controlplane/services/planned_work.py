@@ -116,9 +116,10 @@ class WorkKeeper:
 
 @dataclass
 class Working:
-    """A work that goes on; set ``detail`` and ``outcome`` to what the ledger should say in the end."""
+    """A work that goes on; set these to what the ledger should say in the end. Without ``subject``, as at the start."""
 
     work: PlannedWork
+    subject: str = ""
     detail: str = ""
     outcome: ActionOutcome = "succeeded"
 
@@ -162,7 +163,8 @@ class WorkDesk:
                 working.detail = error.message if isinstance(error, CmctlError) else f"{type(error).__name__}: {error}"
                 raise
             finally:
-                self._close(work.closed(self._clock(), outcome, working.detail))
+                subject = working.subject or work.subject
+                self._close(replace(work, subject=subject).closed(self._clock(), outcome, working.detail))
 
     def _close(self, work: PlannedWork) -> None:
         self._save(work)

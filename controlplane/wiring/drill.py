@@ -6,7 +6,8 @@ import logging
 import os
 import secrets
 import sys
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,15 @@ from controlplane.adapters.toolchain import postgresql_bin
 from controlplane.adapters.unprivileged import runner
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
-from controlplane.domain.backup.drill import DrillReport
+from controlplane.domain.backup.drill import ACTION_KIND, DrillReport
 from controlplane.errors import CmctlError
 from controlplane.services.backup.create import CONTROLPLANE_TABLES, MEMORY_TABLES
 from controlplane.services.backup.drill import Drill
 from controlplane.services.backup.ports import Progress
+from controlplane.services.planned_work import Working
 from controlplane.services.rendering import embedding_settings
 from controlplane.wiring.backup import backup_server, drill_records, require_embedded
+from controlplane.wiring.planned_work import planned_work
 
 _TOKEN = "token"  # noqa: S105 - the name of a file
 logger = logging.getLogger(__name__)
@@ -86,6 +89,13 @@ def drill(settings: Settings, progress: Progress) -> Drill:
         keep=lambda report: keep(settings, report),
         clock=lambda: datetime.now(UTC),
     )
+
+
+def in_ledger(settings: Settings, progress: Progress) -> AbstractContextManager[Working]:
+    """The drill as an entry of the action ledger. It takes nothing away, so it is nobody's maintenance."""
+    longest = timedelta(seconds=settings.backup.timeout_seconds)
+    reason = "proof that backups can be restored"
+    return planned_work(settings, ACTION_KIND, "the newest good set", reason, (), longest, progress.note)
 
 
 def yield_to_others(settings: Settings) -> None:

@@ -73,6 +73,8 @@ def test_it_is_told_everywhere(stack: EmbeddedStack) -> None:
     assert value(stack, row, CONTROLPLANE_DATABASE) == "passed"
     assert stack.json("jobs", "history", "--task", "backup_drill")[0]["outcome"] == "succeeded"
     assert "by past drills" in stack.cmctl("restore", "--dry-run").stdout
+    drills = stack.json("slo", "report", "--objective", "memory-availability", "--window", "1d")["recovery"]["drills"]
+    assert (drills["done"], drills["failed"], drills["newest"]) == (1, 0, latest["set_id"])
 
 
 def test_without_production_there_is_less_to_compare_and_nothing_lost(stack: EmbeddedStack) -> None:

@@ -34,7 +34,7 @@ MOST_ENTRIES = 1000  # of each kind are in a timeline
 REOPENS_WITHIN = timedelta(days=7)
 CONTROL_PLANE = "control plane"
 _LOCK_KEY = 0x636D63746C69  # "cmctli": one numbers incidents at a time
-_JOBS = ("backup", "restore", "drill")
+_JOBS = ("backup",)  # restores and drills are in the action ledger
 
 
 class PostgresIncidents:

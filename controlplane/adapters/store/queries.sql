@@ -301,7 +301,8 @@ WHERE key = %(key)s AND outcome = 'running'
 -- name: settle_action
 INSERT INTO actions (kind, actor, subject, detail, at, until, outcome, key)
 VALUES (%(kind)s, %(actor)s, %(subject)s, %(detail)s, %(at)s, %(until)s, %(outcome)s, %(key)s)
-ON CONFLICT (key) DO UPDATE SET until = excluded.until, outcome = excluded.outcome, detail = excluded.detail
+ON CONFLICT (key) DO UPDATE
+SET subject = excluded.subject, until = excluded.until, outcome = excluded.outcome, detail = excluded.detail
 
 -- name: settle_maintenance
 UPDATE maintenance SET ended_at = %(ended_at)s, ended_by = %(ended_by)s

@@ -160,15 +160,16 @@ def drill(invocation: Invocation, scheduled: bool, output: str) -> int:
     from controlplane.errors import CmctlError
     from controlplane.wiring.backup import recorded
     from controlplane.wiring.drill import drill as service
-    from controlplane.wiring.drill import yield_to_others
+    from controlplane.wiring.drill import in_ledger, yield_to_others
 
     end_like_ctrl_c()
     settings, steps = load_settings(invocation), stderr_steps()
     yield_to_others(settings)
     try:
-        with recorded(settings, "backup_drill", is_wanted=not scheduled) as entry:
+        with recorded(settings, "backup_drill", is_wanted=not scheduled) as entry, in_ledger(settings, steps) as work:
             report = service(settings, steps).run(steps)
-            entry.detail = f"{report.set_id} restored in {report.rto_seconds} s"
+            work.subject = report.set_id or ""
+            entry.detail = work.detail = f"{report.set_id} restored in {report.rto_seconds} s"
             steps.done()
             emit(report, output, lambda: drill_details(report))
             if not report.is_passed:

@@ -11,6 +11,8 @@ CheckName = Literal["recovery", "counts", "rows", "search", "vectors", "checksum
 # After so many bytes at most, a page's header ends: one position may be told as before or after it.
 _PAGE_HEADER_BYTES = 40
 ESTIMATED_FROM = 5
+# What the action ledger calls a drill.
+ACTION_KIND = "drill"
 
 
 @dataclass(frozen=True)

@@ -157,13 +157,14 @@ class Copier:
             for set_id in wanted:
                 if set_id not in manifests:
                     raise UsageProblem(f"there is no good set {set_id!r}", hint="list them with: cmctl backup list")
-            todo = [item for item in manifests.values() if item.id not in labels and (not wanted or item.id in wanted)]
+            asked = [item for item in manifests.values() if not wanted or item.id in wanted]
+            missing = [item for item in asked if item.id not in labels]
             sent = size = 0
-            for manifest in sorted(todo, key=lambda item: item.created_at):  # parents before children
+            for manifest in sorted(missing, key=lambda item: item.created_at):  # parents before children
                 written, length = self._copy_set(manifest, progress)
                 sent, size = sent + written, size + length
             wal_files, wal_size = self._copy_wal(progress)
-        return Copied(self.place.name, [item.id for item in todo], sent, wal_files, size + wal_size)
+        return Copied(self.place.name, [item.id for item in missing], sent, wal_files, size + wal_size)
 
     def _copy_set(self, manifest: Manifest, progress: Progress) -> tuple[int, int]:
         progress.stage(f"copying {manifest.id} to {self.place.name}")
@@ -211,15 +212,15 @@ class Copier:
 
     def _copy_wal(self, progress: Progress) -> tuple[int, int]:
         there = {stored.stem for stored in _whole_wal(self.place)}
-        todo = [name for name in self.wal.finished() if name not in there]
-        if todo:
+        missing = [name for name in self.wal.finished() if name not in there]
+        if missing:
             progress.stage(f"copying WAL to {self.place.name}")
         size = 0
-        for number, name in enumerate(todo, start=1):
+        for number, name in enumerate(missing, start=1):
             life, _, file = name.partition("/")
             size += self._store(f"wal/{life}", file, self.wal.read(name))[1]
-            progress.advance(number, len(todo))
-        return len(todo), size
+            progress.advance(number, len(missing))
+        return len(missing), size
 
 
 @dataclass(frozen=True)

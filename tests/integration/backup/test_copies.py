@@ -72,7 +72,7 @@ class CutOff:
 @pytest.fixture(scope="module")
 def ssh_server() -> Iterator[SshServer]:
     if shutil.which("sftp") is None:
-        pytest.skip("openssh-client is not installed here")
+        pytest.fail("these tests need sftp: apt-get install openssh-client (`make test` does so as root)")
     server = SshServer()
     try:
         server.start()

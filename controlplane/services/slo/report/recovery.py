@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from controlplane.domain.action import Action
+from controlplane.domain.backup.drill import ACTION_KIND
 from controlplane.domain.backup.overview import SetView
 from controlplane.domain.slo.recovery import BackupFact, DrillFact, RecoveryHistory, RecoveryReport
 from controlplane.errors import CmctlError
@@ -13,8 +14,6 @@ from controlplane.services.actions import ActionFilter
 from controlplane.services.slo.report.document import Block, Cell, Section, Table, plain
 from controlplane.services.slo.report.formats import DASH, Formats
 
-# Planned work of this kind in the action ledger is a restore drill.
-DRILL = "drill"
 # A drill that is older says nothing any more.
 REMEMBERED = timedelta(days=400)
 
@@ -76,7 +75,7 @@ class RecordedRecovery:
 
     async def _drills(self, end: datetime) -> tuple[tuple[DrillFact, ...], str | None]:
         try:
-            actions = await self._actions.list_actions(ActionFilter(DRILL, end - REMEMBERED))
+            actions = await self._actions.list_actions(ActionFilter(ACTION_KIND, end - REMEMBERED))
         except CmctlError as error:
             return (), error.message
         return tuple(
