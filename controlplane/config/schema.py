@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from controlplane.config.anomaly import Anomaly
 from controlplane.config.backup_drill import BackupDrill
 from controlplane.config.copies import CopyPlace
+from controlplane.config.flapping import Flapping
 from controlplane.config.incidents import Incidents
 from controlplane.config.notifications import Notifications
 from controlplane.config.remediation import Remediation
@@ -385,6 +386,7 @@ class Settings(Section):
     backup: Backup = Backup()
     slo: Slo = Slo()
     notifications: Notifications = Notifications()
+    flapping: Flapping = Flapping()
     incidents: Incidents = Incidents()
     remediation: Remediation = Remediation()
     mcp_server: McpServer = McpServer()

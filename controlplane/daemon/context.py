@@ -17,6 +17,7 @@ from controlplane.services.alerts import CurrentAlerts
 from controlplane.services.anomaly.live import LiveAnomalies
 from controlplane.services.anomaly.ports import AnomalyStore
 from controlplane.services.backup.watch import BackupWatch
+from controlplane.services.flapping import FlappingWatch
 from controlplane.services.forecasts import Forecasts
 from controlplane.services.incidents.desk import IncidentDesk
 from controlplane.services.incidents.keeper import IncidentKeeper
@@ -115,6 +116,7 @@ class Daemon:
     ending: ManualEnding
     remediator: Remediator
     escalation: Escalation
+    flapping: FlappingWatch
     incidents: IncidentDesk
     incident_keeper: IncidentKeeper
     checks: Checks

@@ -54,6 +54,9 @@ class DaemonCollector(Collector):
         yield from anomaly_metrics(self._daemon.anomalies)
         yield from slo_metrics(self._daemon.slo_board.latest)
         yield from delivery_metrics(self._daemon.notifications)
+        yield GaugeMetricFamily(
+            "cmctl_alerts_flapping", "Alerts that flap: told as such once.", self._daemon.flapping.flapping_now
+        )
         yield from forecast_metrics(self._daemon.forecasts)
         yield from incident_metrics(self._daemon.incident_keeper.figures)
         yield from remediation_metrics(self._daemon.remediator)

@@ -38,6 +38,8 @@ _ALERT = {
     "acknowledged_until": NULLABLE_TIME,
     "acknowledged_at": NULLABLE_TIME,
     "incident": {"type": ["string", "null"]},
+    "flapping_since": NULLABLE_TIME,
+    "flapping_fires": {"type": ["integer", "null"]},
     "end_reason": {"type": ["string", "null"], "enum": ["notified", "superseded", "stale", None]},
 }
 

@@ -38,6 +38,7 @@ class Alert:
     superseded alert ended at that time at the latest, and a stale one at some
     time between its last notification and then. ``acknowledged_at`` is when somebody first took it on, and stays when
     that is over; ``incident`` is the number of the incident that it belongs to.
+    While it flaps, ``flapping_since`` is since when and ``flapping_fires`` how often it has begun to fire since then.
     """
 
     fingerprint: str
@@ -58,6 +59,8 @@ class Alert:
     acknowledged_until: datetime | None = None
     acknowledged_at: datetime | None = None
     incident: str | None = None
+    flapping_since: datetime | None = None
+    flapping_fires: int | None = None
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def decode_alert(line: bytes) -> Alert:
 
 def decode_alert_fields(fields: dict[str, Any]) -> Alert:
     """An alert from its JSON object. Raises ValueError, KeyError or TypeError."""
-    for name in ("starts_at", "ends_at", "received_at", "acknowledged_until", "acknowledged_at"):
+    for name in ("starts_at", "ends_at", "received_at", "acknowledged_until", "acknowledged_at", "flapping_since"):
         if fields.get(name) is not None:
             fields[name] = datetime.fromisoformat(fields[name]).astimezone(UTC)
     return Alert(**fields)

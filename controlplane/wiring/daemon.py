@@ -23,6 +23,7 @@ from controlplane.adapters.store.alerts import PostgresAlertStore
 from controlplane.adapters.store.anomalies import PostgresAnomalyStore
 from controlplane.adapters.store.checks import PostgresCheckStore
 from controlplane.adapters.store.database import Database
+from controlplane.adapters.store.flapping import PostgresFlapping
 from controlplane.adapters.store.jobs import PostgresJobLedger
 from controlplane.adapters.store.outbox import PostgresOutbox
 from controlplane.adapters.store.slo_reports import PostgresReportStore
@@ -41,6 +42,7 @@ from controlplane.services.acknowledge import Acknowledgement
 from controlplane.services.alerts import MAX_ALERTS_IN_MEMORY, CurrentAlerts
 from controlplane.services.backup.watch import BackupWatch
 from controlplane.services.checks import CheckEngine
+from controlplane.services.flapping import FlappingWatch
 from controlplane.services.ingest import AlertIngest, ReceiptClock, encode_alert
 from controlplane.services.jobs import JobService, Task
 from controlplane.services.mover import Mover
@@ -52,6 +54,7 @@ from controlplane.services.standby import StandbyGuard, work_while_allowed
 from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies, build_forecasts
 from controlplane.wiring.backup import backup_files, backup_limits, backup_tasks
 from controlplane.wiring.checks import build_engine
+from controlplane.wiring.flapping import flapping_limits
 from controlplane.wiring.incidents import build_incidents
 from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.notifications import build_notifications, notification_tasks, wants_notifications
@@ -116,7 +119,9 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     clock = ReceiptClock()
     database = Database(database_address(settings, layout))
     journal = SegmentJournal(layout.journal, settings.webhook.journal_max_mb * MEGABYTE)
-    alert_store = PostgresAlertStore(database, notes_events=wants_notifications(settings))
+    notes_events, limits = wants_notifications(settings), flapping_limits(settings)
+    alert_store = PostgresAlertStore(database, notes_events, limits)
+    flapping_store = PostgresFlapping(database, limits, notes_events)
     check_store, outbox = PostgresCheckStore(database), PostgresOutbox(database)
     templates, docs = resource_dir("templates"), resource_dir("docs")
     lock = PostgresActiveLock(database_address(settings, layout), database, lambda: journal.journal_id)
@@ -170,6 +175,12 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         jobs=jobs,
         notifications=notifications,
         escalation=notifications.escalation,
+        flapping=FlappingWatch(
+            flapping_store,
+            lambda: journal.pending_records == 0,
+            lambda: notifications.alerts_moved(is_all=False),
+            lambda: datetime.now(UTC),
+        ),
         incidents=incidents.desk,
         incident_keeper=incidents.keeper,
         acknowledgement=Acknowledgement(PostgresAcks(database), lambda: datetime.now(UTC)),
@@ -292,6 +303,7 @@ async def _working(parts: Parts, with_incidents: bool, listening: asyncio.Event)
         beside = [
             asyncio.create_task(_follow_database(parts, begun_at), name="take-over"),
             asyncio.create_task(_run_first_checks(jobs, listening)),
+            asyncio.create_task(parts.daemon.flapping.run(), name="flapping"),
         ]
         if with_incidents:
             beside.append(asyncio.create_task(parts.daemon.incident_keeper.run(), name="incidents"))

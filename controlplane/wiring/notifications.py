@@ -63,7 +63,9 @@ def build_notifications(
     start = ThroughAlertmanager(local_url(settings, "alertmanager"), ALERTMANAGER_SECONDS) if switch else None
     canary = CanaryWatch(start, store, section.canary.interval_seconds)
     readers = {one.name: Reader(one.language, one.max_bytes, one.per_minute) for one in section.receivers}
-    messages = Messages(_Templates(templates), RunbookFirstLooks(docs), readers, public_url(settings))
+    messages = Messages(
+        _Templates(templates), RunbookFirstLooks(docs), readers, public_url(settings), settings.flapping.calm_seconds
+    )
     channels = {one.name: SenderChannel(sender, one.url, resolve, one.timeout_seconds) for one in section.receivers}
     dispatchers = [
         Dispatcher(

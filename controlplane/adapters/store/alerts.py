@@ -8,8 +8,10 @@ import orjson
 from psycopg.rows import class_row, tuple_row
 
 from controlplane.adapters.store.database import Database
+from controlplane.adapters.store.flapping import follow_flapping
 from controlplane.adapters.store.queries import query
 from controlplane.domain.alert import REOPEN_AFTER, Alert, AlertFilter, StateChange
+from controlplane.domain.flapping import DEFAULT_LIMITS, FlappingLimits
 from controlplane.services.ports import JournalBatch, JournalPosition, PositionMoved
 
 READ_SECONDS = 5.0
@@ -21,10 +23,13 @@ class PostgresAlertStore:
 
     name = "postgresql"
 
-    def __init__(self, database: Database, notes_events: bool = False) -> None:
+    def __init__(
+        self, database: Database, notes_events: bool = False, flapping: FlappingLimits = DEFAULT_LIMITS
+    ) -> None:
         """``notes_events``: note every change of state for the outbox, in the transaction that stores it."""
         self._database = database
         self._notes_events = notes_events
+        self._flapping = flapping
 
     async def journal_position(self, journal_id: str, start: JournalPosition) -> JournalPosition:
         """How far a journal has been moved; ``start`` for a journal that is new to the store."""
@@ -46,6 +51,7 @@ class PostgresAlertStore:
                 cursor = await connection.execute(query("move_alerts"), {"alerts": as_json_array(batch), **common})
                 if several := [fingerprint for (fingerprint,) in await cursor.fetchall()]:
                     await connection.execute(query("supersede_alerts"), {"fingerprints": several, **common})
+                    await follow_flapping(connection, several, self._flapping)
 
     async def list_alerts(self, wanted: AlertFilter) -> list[Alert]:
         """The wanted alerts, firing before resolved, newest start first."""
@@ -70,6 +76,7 @@ class PostgresAlertStore:
         """Delete alerts that were resolved before a moment, a few thousand at a time; returns how many."""
         deleted = 0
         async with self._database.connection() as connection:
+            await connection.execute(query("delete_old_flapping"), {"before": moment})
             cursor = connection.cursor(row_factory=tuple_row)
             while True:
                 await cursor.execute(query("delete_resolved_alerts"), {"before": moment, "limit": DELETE_BATCH})

@@ -1,5 +1,6 @@
 """Escalations and on-call overrides in PostgreSQL."""
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from controlplane.adapters.store.outbox import add_delivery
 from controlplane.adapters.store.queries import query
 from controlplane.domain.action import Action
 from controlplane.domain.alert import Alert
+from controlplane.domain.flapping import Flapping
 from controlplane.domain.notification.delivery import NewDelivery
 from controlplane.domain.notification.escalation import History
 from controlplane.domain.notification.oncall import Override
@@ -91,7 +93,9 @@ class PostgresOnCall:
 
 def _waiting(row: dict[str, Any]) -> WaitingAlert:
     alert_id, since, last = row.pop("id"), row.pop("waiting_since"), row.pop("last_step")
-    return WaitingAlert(alert_id, Alert(**row), since, last)
+    flapping = {field.name: row.pop(field.name) for field in dataclasses.fields(Flapping)}
+    flaps = flapping["began_at"] is not None and flapping["ended_at"] is None
+    return WaitingAlert(alert_id, Alert(**row), since, last, Flapping(**flapping) if flaps else None)
 
 
 def _history(row: dict[str, Any]) -> History:

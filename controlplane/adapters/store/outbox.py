@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 
 from controlplane.adapters.store.database import Database
+from controlplane.adapters.store.flapping import latest_flapping
 from controlplane.adapters.store.queries import query
 from controlplane.domain.alert import Alert
 from controlplane.domain.notification.cooldown import Told
@@ -60,7 +61,11 @@ class PostgresOutbox:
             return []
         rows = connection.cursor(row_factory=class_row(Alert))
         await rows.execute(query("newest_episodes"), {"fingerprints": list(heard)})
-        return [Change(alert, heard[alert.fingerprint], count[alert.fingerprint]) for alert in await rows.fetchall()]
+        flapping = await latest_flapping(connection, list(heard))
+        return [
+            Change(alert, heard[alert.fingerprint], count[alert.fingerprint], flapping.get(alert.fingerprint))
+            for alert in await rows.fetchall()
+        ]
 
     async def import_told(
         self, deliveries: Sequence[tuple[NewDelivery, datetime, str]], knows: Sequence[Knowledge]
@@ -180,7 +185,7 @@ async def _knowledge(connection: AsyncConnection[Any], fingerprints: Sequence[st
     await rows.execute(query("read_knowledge"), {"fingerprints": list(fingerprints)})
     return {
         (row["receiver"], row["fingerprint"]): Told(
-            row["state"], row["starts_at"], row["firing_told_at"], row["untold_changes"]
+            row["state"], row["starts_at"], row["firing_told_at"], row["untold_changes"], row["flapping_since"]
         )
         for row in await rows.fetchall()
     }
@@ -197,5 +202,6 @@ async def _write_knowledge(connection: AsyncConnection[Any], knowledge: Sequence
         "told": [item.told.firing_told_at for item in knowledge],
         "untold": [item.told.untold_changes for item in knowledge],
         "due": [item.due_at for item in knowledge],
+        "flapping": [item.told.flapping_since for item in knowledge],
     }
     await connection.execute(query("write_knowledge"), columns)

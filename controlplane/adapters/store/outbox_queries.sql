@@ -18,7 +18,7 @@ FROM alerts WHERE fingerprint = ANY(%(fingerprints)s)
 ORDER BY fingerprint, starts_at DESC
 
 -- name: read_knowledge
-SELECT receiver, fingerprint, state, starts_at, firing_told_at, untold_changes
+SELECT receiver, fingerprint, state, starts_at, firing_told_at, untold_changes, flapping_since
 FROM notification_knowledge WHERE fingerprint = ANY(%(fingerprints)s)
 FOR UPDATE
 
@@ -26,11 +26,13 @@ FOR UPDATE
 UPDATE notification_knowledge SET due_at = NULL WHERE fingerprint = ANY(%(fingerprints)s) AND due_at <= %(now)s
 
 -- name: write_knowledge
-INSERT INTO notification_knowledge (receiver, fingerprint, state, starts_at, firing_told_at, untold_changes, due_at)
+INSERT INTO notification_knowledge (receiver, fingerprint, state, starts_at, firing_told_at, untold_changes, due_at,
+    flapping_since)
 SELECT * FROM unnest(%(receivers)s::text[], %(fingerprints)s::text[], %(states)s::text[], %(starts)s::timestamptz[],
-    %(told)s::timestamptz[], %(untold)s::integer[], %(due)s::timestamptz[])
+    %(told)s::timestamptz[], %(untold)s::integer[], %(due)s::timestamptz[], %(flapping)s::timestamptz[])
 ON CONFLICT (fingerprint, receiver) DO UPDATE SET state = excluded.state, starts_at = excluded.starts_at,
-    firing_told_at = excluded.firing_told_at, untold_changes = excluded.untold_changes, due_at = excluded.due_at
+    firing_told_at = excluded.firing_told_at, untold_changes = excluded.untold_changes, due_at = excluded.due_at,
+    flapping_since = excluded.flapping_since
 
 -- name: add_delivery
 INSERT INTO deliveries (receiver, kind, status, title, body, line, priority, alert_count, fingerprints, heard_at)
@@ -105,3 +107,4 @@ DELETE FROM deliveries WHERE created_at < %(before)s AND status IN ('delivered',
 
 -- name: delete_old_knowledge
 DELETE FROM notification_knowledge WHERE firing_told_at < %(before)s AND state = 'resolved' AND due_at IS NULL
+    AND flapping_since IS NULL

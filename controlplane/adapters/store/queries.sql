@@ -168,8 +168,13 @@ ON CONFLICT DO NOTHING
 SELECT fingerprint, name, state, severity, priority, starts_at, ends_at, received_at, labels, annotations,
     generator_url, receiver, group_key, CASE WHEN acknowledged_until > now() THEN acknowledged_by END AS acknowledged_by,
     end_reason, CASE WHEN acknowledged_until > now() THEN acknowledged_until END AS acknowledged_until,
-    acknowledged_at, nullif(incident, '') AS incident
+    acknowledged_at, nullif(incident, '') AS incident, flapping.began_at AS flapping_since,
+    flapping.fires AS flapping_fires
 FROM alerts
+LEFT JOIN LATERAL (
+    SELECT began_at, fires FROM alert_flapping AS one
+    WHERE one.fingerprint = alerts.fingerprint AND one.ended_at IS NULL AND one.began_at <= alerts.starts_at
+) AS flapping ON true
 WHERE (%(state)s::text IS NULL OR state = %(state)s)
     AND (%(severity)s::text IS NULL OR severity = %(severity)s)
     AND (%(fingerprint)s::text IS NULL OR fingerprint = %(fingerprint)s)

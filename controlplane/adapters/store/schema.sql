@@ -228,6 +228,7 @@ CREATE TABLE notification_knowledge (
     firing_told_at timestamptz NOT NULL,
     untold_changes integer NOT NULL,
     due_at timestamptz,
+    flapping_since timestamptz,
     PRIMARY KEY (fingerprint, receiver)
 );
 CREATE INDEX notification_knowledge_due ON notification_knowledge (due_at) WHERE due_at IS NOT NULL;
@@ -429,3 +430,18 @@ CREATE TABLE remediations (
 );
 CREATE UNIQUE INDEX remediations_one_running ON remediations ((true)) WHERE outcome = 'running';
 CREATE INDEX remediations_by_start ON remediations (started_at DESC);
+
+-- Times in which an alert flaps; one without an end at a time.
+CREATE TABLE alert_flapping (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    fingerprint text NOT NULL,
+    began_at timestamptz NOT NULL,
+    recognised_at timestamptz NOT NULL,
+    last_start_at timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL,
+    fires integer NOT NULL,
+    ended_at timestamptz
+);
+CREATE UNIQUE INDEX alert_flapping_now ON alert_flapping (fingerprint) WHERE ended_at IS NULL;
+CREATE INDEX alert_flapping_by_alert ON alert_flapping (fingerprint, id);
+CREATE INDEX alert_flapping_by_end ON alert_flapping (ended_at) WHERE ended_at IS NOT NULL;

@@ -170,7 +170,7 @@ def _alert_table(found: Sequence["Alert"]) -> str:
     rows = [
         [
             colour(alert.priority, _PRIORITY_COLOURS[alert.priority]),
-            _state_text(alert.state),
+            _state_text(alert.state) + (" (flaps)" if alert.flapping_since else ""),
             alert.name or "-",
             alert.severity or "-",
             _time(alert.starts_at),
@@ -184,6 +184,7 @@ def _alert_table(found: Sequence["Alert"]) -> str:
 
 
 def _alert_page(alert: "Alert", found: "AlertAnswer") -> str:
+    flaps = alert.flapping_since is not None
     fields = [
         ["name", alert.name or "-"],
         ["state", _state_text(alert.state)],
@@ -194,6 +195,7 @@ def _alert_page(alert: "Alert", found: "AlertAnswer") -> str:
         ["last notification", _time(alert.received_at)],
         ["acknowledged by", alert.acknowledged_by or "-"],
         ["acknowledged until", _time(alert.acknowledged_until)],
+        *([["flaps since", f"{_time(alert.flapping_since)}, {alert.flapping_fires} times"]] if flaps else []),
         *[[f"label {name}", value] for name, value in sorted(alert.labels.items())],
         *[[name, " ".join(value.split())] for name, value in sorted(alert.annotations.items())],
     ]

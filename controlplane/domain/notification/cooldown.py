@@ -15,13 +15,15 @@ class Told:
     """What a receiver was last told of a fingerprint.
 
     ``starts_at`` is the episode that it was about, ``untold_changes`` how
-    often the state changed since without being told.
+    often the state changed since without being told, ``flapping_since`` the
+    time of flapping that it was told of and not yet that it is over.
     """
 
     state: AlertState
     starts_at: datetime
     firing_told_at: datetime
     untold_changes: int = 0
+    flapping_since: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import Literal
 
 from controlplane.domain.alert import Alert, AlertState, Priority
+from controlplane.domain.flapping import Flapping
 
 DeliveryKind = Literal["alert", "digest", "escalation", "canary", "report"]
+# What a message says of an alert: that it fires or is over; that it flaps; that it flaps no more.
+Telling = Literal["state", "flaps", "calm"]
 # pending: waits to be sent (also after a failure). sending: recorded, handed to the channel, outcome not known yet.
 # delivered: the channel took it. folded: told in a digest. dead: given up; can be delivered again by hand.
 DeliveryStatus = Literal["pending", "sending", "delivered", "folded", "dead"]
@@ -71,11 +74,16 @@ class DeliveryOutcome:
 
 @dataclass(frozen=True)
 class Change:
-    """An alert's change of state that nobody was told of yet: the newest episode of its fingerprint."""
+    """An alert's change of state that nobody was told of yet: the newest episode of its fingerprint.
+
+    ``flapping`` is the latest time in which it flapped, over or not.
+    """
 
     alert: Alert
     heard_at: datetime
     changes: int = 1
+    flapping: Flapping | None = None
+    telling: Telling = "state"
 
     @property
     def state(self) -> AlertState:
@@ -85,7 +93,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Changes that one message tells to one receiver; all firing or all resolved."""
+    """Changes that one message tells to one receiver; all agree in state and in what is told."""
 
     receiver: str
     changes: Sequence[Change] = field(default_factory=list)

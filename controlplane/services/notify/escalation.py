@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from controlplane.domain.alert import Alert, Priority
-from controlplane.domain.notification.delivery import Change, NewDelivery
+from controlplane.domain.flapping import Flapping
+from controlplane.domain.notification.delivery import Change, NewDelivery, Telling
 from controlplane.domain.notification.escalation import (
     Chain,
     History,
@@ -36,12 +37,16 @@ LONGEST_OVERRIDE = timedelta(days=90)
 
 @dataclass(frozen=True)
 class WaitingAlert:
-    """A firing alert that nobody has, since when, and the last step that was made since then."""
+    """A firing alert that nobody has, since when, and the last step that was made since then.
+
+    One that flaps waits on while it is over for a moment; ``flapping`` is since when and how often.
+    """
 
     alert_id: int
     alert: Alert
     waiting_since: datetime
     last_step: int
+    flapping: Flapping | None = None
 
 
 @dataclass(frozen=True)
@@ -175,7 +180,9 @@ class Escalation:
         return tuple(found)
 
     def _message(self, person: str, waiting: WaitingAlert, number: int, chain: Chain) -> NewDelivery:
-        message = self._messages.of_changes(person, [Change(waiting.alert, self._now())])
+        telling: Telling = "state" if waiting.flapping is None else "flaps"
+        change = Change(waiting.alert, self._now(), flapping=waiting.flapping, telling=telling)
+        message = self._messages.of_changes(person, [change])
         title = f"ESCALATION 升级 {number}/{len(chain.steps)}: {message.title}"
         return dataclasses.replace(message, kind="escalation", title=title)
 

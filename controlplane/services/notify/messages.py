@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from controlplane.domain.alert import Alert
+from controlplane.domain.flapping import Flapping
 from controlplane.domain.notification.delivery import Bundle, Change, Delivery, NewDelivery
 from controlplane.domain.notification.hostile import cut_to_json_length, harmless, harmless_link
 from controlplane.services.notify.ports import FirstLooks, MessageTemplates
@@ -30,7 +31,11 @@ class Reader:
 
 
 class Messages:
-    """Writes messages. ``dashboard_url`` is the overview that every message links to."""
+    """Writes messages.
+
+    ``dashboard_url`` is the overview that every message links to,
+    ``calm_seconds`` how long an alert that flaps must not change to be calm.
+    """
 
     def __init__(
         self,
@@ -38,11 +43,13 @@ class Messages:
         first_looks: FirstLooks,
         readers: Mapping[str, Reader],
         dashboard_url: str,
+        calm_seconds: float,
     ) -> None:
         self._templates = templates
         self._first_looks = first_looks
         self._readers = readers
         self._dashboard_url = dashboard_url
+        self._calm_seconds = calm_seconds
 
     def of_bundle(self, bundle: Bundle) -> NewDelivery:
         """The message that tells changes of alerts, most urgent first."""
@@ -53,7 +60,12 @@ class Messages:
         changes = sorted(unsorted, key=lambda change: (change.alert.priority, change.alert.fingerprint))
         reader = self._readers[receiver]
         shown = [self._alert_values(change) for change in changes[:MAX_ALERTS_IN_MESSAGE]]
-        values: dict[str, Any] = {"language": reader.language, "alerts": shown, "count": len(changes)}
+        values: dict[str, Any] = {
+            "language": reader.language,
+            "alerts": shown,
+            "count": len(changes),
+            "telling": changes[0].telling,
+        }
         line = _line(changes)
         try:
             title, body = self._written("alert", values, reader)
@@ -124,12 +136,20 @@ class Messages:
             "ends_at": _time(alert.ends_at) if alert.ends_at else None,
             "end_reason": alert.end_reason,
             "changes": change.changes,
+            "flapping": self._flapping_values(change.flapping),
             "first_look_en": self._first_looks.first_look(alert.name, "en"),
             "first_look_zh": self._first_looks.first_look(alert.name, "zh"),
             "runbook_url": runbook,
             "runbook_zh_url": runbook.replace("/docs/runbook#", "/docs/runbook.zh#"),
             "links": self._links(alert),
         }
+
+    def _flapping_values(self, flapping: Flapping | None) -> dict[str, Any] | None:
+        if flapping is None:
+            return None
+        since, last_change = _time(flapping.began_at), _time(flapping.changed_at)
+        minutes = f"{self._calm_seconds / 60:g}"
+        return {"fires": flapping.fires, "since": since, "last_change": last_change, "calm_minutes": minutes}
 
     def _links(self, alert: Alert) -> list[dict[str, str]]:
         found = [
@@ -147,7 +167,8 @@ def _line(changes: Sequence[Change]) -> str:
     """One line for a digest."""
     first = changes[0].alert
     more = f" (+{len(changes) - 1})" if len(changes) > 1 else ""
-    word = "FIRING" if first.state == "firing" else "RESOLVED"
+    word = {"state": "", "flaps": "FLAPPING ", "calm": "CALM "}[changes[0].telling]
+    word += "FIRING" if first.state == "firing" else "RESOLVED"
     where = _where(first)
     text = first.annotations.get("summary", "") or where
     return harmless(f"{first.priority} {word} {first.name}{more} {text}", 200)
