@@ -33,6 +33,7 @@ lint: venv-deploy ## Everything CI checks about the text of the code
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache
 	@.venv/bin/python scripts/check_rules.py
+	@.venv/bin/python scripts/check_metrics.py
 	@.venv/bin/yamllint site.yml playbooks roles inventories .ansible-lint .yamllint
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/ansible-lint --offline -q site.yml playbooks roles
 
