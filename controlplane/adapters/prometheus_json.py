@@ -1,11 +1,11 @@
-"""Read the matrix answers of Prometheus's query API quickly: numbers never become Python objects one by one."""
+"""Read the matrix answers of Prometheus's query API quickly: a list of samples is read as one list of numbers."""
 
 from typing import Any
 
 import numpy as np
 import orjson
 
-from controlplane.domain.slo.grid import Series
+from controlplane.domain.slo.grid import Floats, Series
 from controlplane.services.slo.ports import Answer, QueryFailed
 
 # Label values cannot contain this: JSON escapes their quotes.
@@ -62,8 +62,17 @@ def _series(labels: dict[str, str], lists: list[bytes]) -> Series:
     if not lists:
         return Series(labels, np.zeros(0, dtype=np.int64), np.zeros(0))
     (numbers,) = lists
+    pairs = _pairs(numbers)
+    return Series(labels, np.rint(pairs[0::2] * 1000).astype(np.int64), np.ascontiguousarray(pairs[1::2]))
+
+
+def _pairs(numbers: bytes) -> Floats:
+    """Times and values in turn. orjson reads them four times as fast as numpy, but knows no infinity."""
     try:
-        pairs = np.fromstring(numbers, sep=",")
+        return np.array(orjson.loads(b"[" + numbers.replace(b"NaN", b"null") + b"]"), dtype=np.float64)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return np.fromstring(numbers, sep=",")
     except ValueError as error:
         raise QueryFailed("the answer of Prometheus holds samples that are not numbers") from error
-    return Series(labels, np.rint(pairs[0::2] * 1000).astype(np.int64), np.ascontiguousarray(pairs[1::2]))

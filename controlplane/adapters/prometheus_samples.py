@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import numpy as np
 
 from controlplane.adapters.prometheus_json import parse_matrix
+from controlplane.domain.guard import is_loopback
 from controlplane.domain.slo.grid import Series
 from controlplane.errors import CmctlError, DependencyUnreachable
 from controlplane.services.slo.ports import Answer, QueryFailed
@@ -23,6 +25,7 @@ _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 _TOO_MUCH = 422
 _FIRST_CONTACT_RETRIES = 2
 _NOBODY_THERE = (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError, aiohttp.ConnectionTimeoutError)
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 Fetch = Callable[[int, int], Awaitable[Answer]]
 
 
@@ -59,7 +62,7 @@ class PrometheusSamples:
         self._piece_ms: dict[str, int] = {}
 
     async def __aenter__(self) -> "PrometheusSamples":
-        self._session = aiohttp.ClientSession(timeout=self._timeout)
+        self._session = aiohttp.ClientSession(timeout=self._timeout, headers=headers_for(self._url))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -129,7 +132,7 @@ class PrometheusSamples:
         if self._session is None:
             raise RuntimeError("use PrometheusSamples as an async context manager")
         try:
-            async with self._session.post(self._url + path, data=form) as response:
+            async with self._session.post(self._url + path, data=urlencode(form).encode()) as response:
                 body = await _read(response.content)
                 status = response.status
         except (aiohttp.ClientConnectionError, TimeoutError, aiohttp.ClientError) as error:
@@ -150,6 +153,15 @@ class PrometheusSamples:
         if isinstance(error, TimeoutError):
             return _Passing(f"Prometheus at {self._url} did not answer within {self._timeout_seconds:g} s")
         return _Passing(f"the connection to Prometheus at {self._url} broke: {error}")
+
+
+def headers_for(url: str) -> dict[str, str]:
+    """Headers of questions to a Prometheus.
+
+    On this machine answers are not packed: three quarters of the work of an answer is packing it.
+    """
+    is_near = is_loopback(urlsplit(url).hostname or "")
+    return {**_FORM, "Accept-Encoding": "identity"} if is_near else _FORM
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:

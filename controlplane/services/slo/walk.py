@@ -78,6 +78,8 @@ async def walk(
             upcoming = None if is_last else asyncio.create_task(fetcher.fetch(days[position + 1].wanted))
             for traveller in day.travellers:
                 yield _day_of(traveller, day, fetched)
+                # The answers of the next day come in meanwhile, and new questions go out.
+                await asyncio.sleep(0)
     finally:
         if upcoming is not None:
             upcoming.cancel()
