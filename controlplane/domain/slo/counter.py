@@ -27,11 +27,12 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class _OnGrid:
-    """One series on the grid with one slot before it: its value and whether it has one."""
+    """One series on the grid with one slot before it: its value, whether it has one, and whether that is recent."""
 
     target: Target
     values: Floats
     found: Booleans
+    fresh: Booleans
 
 
 def increments(
@@ -45,7 +46,7 @@ def increments(
     """
     total = np.zeros(grid.count)
     for one in series:
-        total += _series_increments(_place(one, grid, bridge), targets)
+        total += _series_increments(_place(one, grid, bridge, bridge), targets)
     return total
 
 
@@ -64,16 +65,13 @@ def _series_increments(placed: _OnGrid, targets: Mapping[Target, Booleans]) -> F
 
 def evidence(series: Sequence[Series], grid: Grid, staleness: int, bridge: int) -> Evidence:
     """Where the counters of ``series`` were looked at."""
-    extended = grid.widened(grid.step, 0)
     by_target: dict[Target, Booleans] = {}
     reset = np.zeros(grid.count, dtype=np.bool_)
     arrived = np.zeros(grid.count, dtype=np.bool_)
     for one in series:
-        clean = one.without_nan()
-        _, found = latest(clean.timestamps, extended.ends, staleness)
-        target = _target(one)
-        by_target[target] = by_target[target] | found if target in by_target else found
-        placed = _place(one, grid, bridge)
+        placed = _place(one, grid, staleness, bridge)
+        known = by_target.get(placed.target)
+        by_target[placed.target] = placed.fresh if known is None else known | placed.fresh
         both = placed.found[1:] & placed.found[:-1]
         reset |= both & (placed.values[1:] < placed.values[:-1])
         arrived |= both
@@ -95,12 +93,15 @@ def _bridged(fresh: Booleans, continues: Booleans) -> Booleans:
     return bridged
 
 
-def _place(series: Series, grid: Grid, bridge: int) -> _OnGrid:
+def _place(series: Series, grid: Grid, staleness: int, bridge: int) -> _OnGrid:
     clean = series.without_nan()
     ends = grid.widened(grid.step, 0).ends
-    index, found = latest(clean.timestamps, ends, bridge)
-    values = np.where(found, clean.values[index], 0.0) if clean.values.size else np.zeros(ends.size)
-    return _OnGrid(_target(series), values, found)
+    index, held = latest(clean.timestamps, ends, max(staleness, bridge))
+    if not clean.values.size:
+        return _OnGrid(_target(series), np.zeros(ends.size), held, held)
+    age = ends - clean.timestamps[index]
+    found = held & (age < bridge)
+    return _OnGrid(_target(series), np.where(found, clean.values[index], 0.0), found, held & (age < staleness))
 
 
 def _target(series: Series) -> Target:

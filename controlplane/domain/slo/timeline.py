@@ -159,10 +159,11 @@ class Timeline:
         unknown = np.where(counts, seconds - known, 0.0)
         idle = slots.idle & ~excluded
         columns = dict(zip(_COLUMNS, (good, bad, known, unknown, ~counts * seconds, idle * seconds), strict=True))
-        position = (grid.ends - 1 - self._start) // self._width
+        first, last = ((int(end) - 1 - self._start) // self._width for end in (grid.ends[0], grid.ends[-1]))
+        # No point is empty, since none is shorter than a slot.
+        begins = np.searchsorted(grid.ends, self._start + self._width * np.arange(first, last + 1), side="right")
         for name, column in columns.items():
-            sums = np.bincount(position, weights=column, minlength=self._sums[name].size)
-            self._sums[name] += sums[: self._sums[name].size]
+            self._sums[name][first : last + 1] += np.add.reduceat(column, begins)
         self.losses.add(grid.ends, self._is_loss(grid.ends, good, bad), bad)
         self.unknown.add(grid.ends, unknown > 0, unknown)
         self._add_minutes(grid.ends, bad, good + bad)
@@ -193,7 +194,7 @@ class Timeline:
         one failure now and then is no story with a beginning and an end.
         """
         lost: Booleans = bad > 0
-        if self._unit == "seconds":
+        if self._unit == "seconds" or not lost.any():
             return lost
         block = (ends - 1) // MERGE_MS
         block -= block[0]
@@ -201,6 +202,8 @@ class Timeline:
         return lost & (bads > self._error_budget * totals)[block]
 
     def _add_minutes(self, ends: Integers, bad: Floats, total: Floats) -> None:
+        if not bad.any():
+            return
         width = max(MINUTE_MS, self._step)
         number = (ends - 1) // width
         offset = number - number[0]

@@ -22,7 +22,7 @@ from controlplane.domain.slo.days import (
     unobserved,
 )
 from controlplane.domain.slo.evaluate import Source, sources
-from controlplane.domain.slo.grid import Grid, Series, Slots, nowhere
+from controlplane.domain.slo.grid import Grid, Series, Slots
 from controlplane.domain.slo.objective import FreshnessIndicator, Objective
 from controlplane.domain.slo.problem import SourceProblem
 from controlplane.domain.slo.quantities import Interval, Quantities, exclusion_mask, tally
@@ -151,8 +151,9 @@ class _Account:
         if not inner.count:
             return
         slots, mask = day.slots.part(inner), exclusion_mask(inner, self.intervals)
-        self.quantities += tally(slots, self.objective.unit, mask)
-        self.with_exclusions += tally(slots, self.objective.unit, nowhere(inner))
+        counted = tally(slots, self.objective.unit, mask)
+        self.quantities += counted
+        self.with_exclusions += tally(slots, self.objective.unit) if mask.any() else counted
         self.timeline.add(slots, mask)
         self.seen.update(source for source, series in day.samples.items() if series)
         self.problems.update(dict.fromkeys(problem for problem in day.problems if problem.end > self.middle))
