@@ -11,6 +11,7 @@ from controlplane.adapters.prometheus_samples import PrometheusSamples
 from controlplane.adapters.report.render import ReportRenderer
 from controlplane.adapters.store.actions import PostgresActionLedger
 from controlplane.adapters.store.database import Database
+from controlplane.adapters.store.incidents import PostgresIncidents
 from controlplane.adapters.store.slo_days import PostgresDayStore
 from controlplane.cli.output import plain
 from controlplane.config.schema import Settings
@@ -30,6 +31,7 @@ from controlplane.domain.slo.report import Report
 from controlplane.domain.slo.report_period import ReportPeriod
 from controlplane.services.slo.report.alert_facts import SourcedAlerts
 from controlplane.services.slo.report.compose import compose
+from controlplane.services.slo.report.incidents import read_incidents
 from controlplane.services.slo.report.keep import KeepPolicy, KeepResult, ReportKeeper
 from controlplane.services.slo.report.make import Maintenances, Origin, SloReporter
 from controlplane.services.slo.report.message import report_message
@@ -59,7 +61,8 @@ async def make_report(settings: Settings, objectives: Sequence[Objective], perio
             memory, recovery = prometheus_memory(settings), build_recovery(settings, database)
             reporter = SloReporter(source, alerts, maintenances, _now, origin, days, memory, recovery)
             report = await reporter.report(objectives, period)
-        return replace(report, outlook=await _outlook(settings))
+        incidents = await read_incidents(PostgresIncidents(database), report.start, report.end, public_url(settings))
+        return replace(report, outlook=await _outlook(settings), incidents=incidents)
     finally:
         await database.close()
 

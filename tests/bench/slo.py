@@ -2,12 +2,12 @@
 
 import asyncio
 import multiprocessing
-import resource
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -231,4 +231,6 @@ def _rendered(url: str, form: str) -> dict[str, float]:
 
 
 def _peak_mb() -> int:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    """Largest resident memory of this process; ``getrusage`` would count that of the one that started it."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024)

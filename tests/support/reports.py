@@ -7,6 +7,7 @@ import numpy as np
 
 from controlplane.domain.maintenance import Exclusion
 from controlplane.domain.slo.grid import Series
+from controlplane.domain.slo.incidents import IncidentFact, IncidentHistory
 from controlplane.domain.slo.objective import (
     Alerting,
     CounterIndicator,
@@ -180,6 +181,32 @@ HISTORY = AlertHistory(
         alert("ClaudeMemoryMCPDown", at(2, 601), at(2, 631), acknowledged_at=at(2, 606), acknowledged_by="bob"),
         alert("ClaudeMemoryMCPDown", at(7, 61), at(7, 65)),
         alert("DiskFull", at(2, 605), None, service="host", severity="warning", summary="Disk", summary_zh="磁盘"),
+    )
+)
+
+
+def incident(number: str, start: datetime, end: datetime | None, **changes: object) -> IncidentFact:
+    """An incident of the memory server."""
+    fields: dict[str, object] = {
+        "number": number,
+        "title": "ClaudeMemoryMCPDown: The memory server is down",
+        "title_zh": "ClaudeMemoryMCPDown：记忆服务已离线",
+        "priority": "P0",
+        "service": "claude-memory-mcp",
+        "began_at": start,
+        "recovered_at": end,
+        "acknowledged_at": None,
+        "acknowledged_by": None,
+        "closed_at": None,
+        "url": f"http://127.0.0.1:8081/incidents/{number}",
+    }
+    return IncidentFact(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+INCIDENTS = IncidentHistory(
+    (
+        incident("INC-2026-0007", at(2, 601), at(2, 631), acknowledged_at=at(2, 606), acknowledged_by="bob"),
+        incident("INC-2026-0008", at(2, 605), None, service="host", priority="P1", title="Disk", title_zh="磁盘"),
     )
 )
 EXCLUSIONS = (

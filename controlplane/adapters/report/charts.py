@@ -96,17 +96,8 @@ def _panel(axis: Any, panel: Panel, chart: Chart) -> None:
     for line in panel.lines:
         _line(axis, chart, line)
     axis.axhline(panel.reference, color=INK, linewidth=0.9, linestyle=(0, (5, 3)), zorder=3)
-    axis.annotate(
-        panel.reference_label,
-        (1, panel.reference),
-        xycoords=("axes fraction", "data"),
-        xytext=(-3, 2),
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
-        fontsize=8,
-        color=INK,
-    )
+    # Above the drawing, where no line and no shade crosses it.
+    axis.set_title(f"╌╌ {panel.reference_label}", loc="right", y=1.0, fontsize=8, color=INK, pad=4)
     low, high = _range(panel)
     axis.set_ylim(low, high)
     axis.set_xlim(chart.edges[0], chart.edges[-1])
@@ -115,10 +106,10 @@ def _panel(axis: Any, panel: Panel, chart: Chart) -> None:
     axis.spines[["top", "right"]].set_visible(False)
     axis.patch.set_alpha(0)
     axis.tick_params(length=2, labelsize=8)
-    axis.yaxis.set_major_locator(mpl.ticker.MaxNLocator(nbins=4))
-    axis.yaxis.set_major_formatter(
-        mpl.ticker.FuncFormatter(lambda value, _: "" if value > 100.000001 else f"{value:.6g}")
-    )
+    # Nothing is better than all of it: no marks above 100.
+    marks = mpl.ticker.MaxNLocator(nbins=4).tick_values(low, high)
+    axis.set_yticks([mark for mark in marks if low <= mark <= min(high, 100.000001)])
+    axis.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:.6g}"))
 
 
 def _range(panel: Panel) -> tuple[float, float]:

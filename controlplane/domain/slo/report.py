@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from controlplane.domain.maintenance import Exclusion
 from controlplane.domain.slo.figures import Figures, Verdict, figures
+from controlplane.domain.slo.incidents import IncidentHistory
 from controlplane.domain.slo.objective import Objective
 from controlplane.domain.slo.outlook import Outlook
 from controlplane.domain.slo.problem import ProblemKind, SourceProblem
@@ -129,7 +130,7 @@ class Report:
     """All objectives. ``period`` is None when each is reported over its own window.
 
     ``maintenance_problem`` says why maintenance is not known, and so none excluded. ``recovery`` is None where nobody
-    asked for backups and drills, ``outlook`` where nobody asked for forecasts.
+    asked for backups and drills; so are ``outlook`` (forecasts) and ``incidents``.
     """
 
     profile: str
@@ -144,6 +145,7 @@ class Report:
     maintenance_problem: str | None
     recovery: RecoveryReport | None = None
     outlook: Outlook | None = None
+    incidents: IncidentHistory | None = None
 
     @property
     def start(self) -> datetime:
@@ -159,7 +161,8 @@ class Report:
     def is_complete(self) -> bool:
         """Whether every query was answered; what was not may be answered later."""
         failed = any(group.kind == "failed" for one in self.objectives for group in one.problems)
-        return not failed and self.history.problem is None and self.maintenance_problem is None
+        incidents_known = self.incidents is None or self.incidents.problem is None
+        return not failed and self.history.problem is None and self.maintenance_problem is None and incidents_known
 
     @property
     def has_data(self) -> bool:

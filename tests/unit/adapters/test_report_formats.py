@@ -16,12 +16,24 @@ from pypdf import PdfReader
 from controlplane.adapters.report.render import ReportRenderer
 from controlplane.domain.alert import Alert
 from controlplane.domain.maintenance import Exclusion
+from controlplane.domain.slo.incidents import IncidentHistory
 from controlplane.domain.slo.report import AlertHistory, Report
 from controlplane.services.slo.report.alert_facts import alert_fact
 from controlplane.services.slo.report.compose import compose
 from controlplane.services.slo.report.document import Document
 from controlplane.services.slo.report.words import LANGUAGES, WORDS, Language
-from tests.support.reports import AVAILABILITY, ERRORS, WrittenSamples, alert, at, make_report, ms, story
+from tests.support.reports import (
+    AVAILABILITY,
+    ERRORS,
+    INCIDENTS,
+    WrittenSamples,
+    alert,
+    at,
+    incident,
+    make_report,
+    ms,
+    story,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 EVIL = "<script>alert(1)</script>|`x`|[a](javascript:alert(1)) \"' #let $x$ {{ 7*7 }} *b* \\ 中文"
@@ -49,7 +61,7 @@ class _Page(HTMLParser):
 
 @cache
 def _report() -> Report:
-    return asyncio.run(make_report())
+    return replace(asyncio.run(make_report()), incidents=INCIDENTS)
 
 
 @cache
@@ -92,7 +104,9 @@ def _hostile() -> Report:
     samples.refuse(str(AVAILABILITY.indicator.gauge), ms(at(3, 300)), ms(at(3, 301)))  # type: ignore[union-attr]
     history = AlertHistory((alert_fact(posted),), None, (EVIL,))
     exclusions = (Exclusion(1, EVIL, EVIL, at(4, 120), at(4, 180), True),)
-    return asyncio.run(make_report(AVAILABILITY, ERRORS, samples=samples, history=history, exclusions=exclusions))
+    report = asyncio.run(make_report(AVAILABILITY, ERRORS, samples=samples, history=history, exclusions=exclusions))
+    told = incident("INC-1", at(2, 601), at(2, 631), title=EVIL, title_zh=EVIL, acknowledged_by=EVIL, url="")
+    return replace(report, incidents=IncidentHistory((replace(told, acknowledged_at=at(2, 602)),)))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -136,7 +150,7 @@ def test_no_language_shows_in_the_other() -> None:
     words = set(re.findall(r"[A-Za-z]{3,}", code.sub("", chinese)))
     names = "SLA SLI MTTA MTTR UTC Asia Shanghai Prometheus Claude claude memory mcp PostgreSQL"
     data = "availability errors backup freshness qdrant ClaudeMemoryMCPDown DiskFull critical warning bob alice mallory"
-    reasons = "Upgrade Forgot say http prometheus example"
+    reasons = "Upgrade Forgot say http prometheus example host INC"
     assert words <= set(f"{names} {data} {reasons}".split())
 
 

@@ -10,6 +10,7 @@ from controlplane.domain.slo.response import Response
 from controlplane.services.slo.report.appendix import how_section
 from controlplane.services.slo.report.document import Block, Cell, Document, Inline, Section, Table, Text, plain
 from controlplane.services.slo.report.formats import DASH, Formats
+from controlplane.services.slo.report.incidents import incident_section
 from controlplane.services.slo.report.objective_section import objective_section, title_of
 from controlplane.services.slo.report.outlook import outlook_section
 from controlplane.services.slo.report.recovery import recovery_section
@@ -28,6 +29,7 @@ def compose(report: Report, language: Language, time_zone: str) -> Document:
     sections = [
         Section("objectives", say("objectives"), (_objectives(objectives, formats),)),
         *_problems(report, formats),
+        *incident_section(report, formats),
         Section("changes", say("changes"), (_changes(objectives, formats),)),
         Section("maintenance", say("maintenance"), _maintenance(report, formats)),
         *recovery_section(report.recovery, formats),
@@ -88,7 +90,7 @@ def overall_sentence(objectives: Sequence[ObjectiveReport], formats: Formats) ->
         if names:
             text = say("overall_part", verdict=say(verdict), names=say("list_separator").join(names))
             parts.append(text[:1].upper() + text[1:])
-    return ("" if say.language == "zh" else " ").join(parts)
+    return say.sentences(*parts)
 
 
 def _facts(report: Report, formats: Formats) -> tuple[tuple[str, Cell], ...]:

@@ -5,7 +5,7 @@ Days that Prometheus has forgotten are taken from the roll-ups, and so are those
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
@@ -156,7 +156,9 @@ class _Account:
         self.with_exclusions += tally(slots, self.objective.unit) if mask.any() else counted
         self.timeline.add(slots, mask)
         self.seen.update(source for source, series in day.samples.items() if series)
-        self.problems.update(dict.fromkeys(problem for problem in day.problems if problem.end > self.middle))
+        # Queries reach beyond the day that they are for on either side.
+        cut = (replace(one, start=max(one.start, first), end=min(one.end, last)) for one in day.problems)
+        self.problems.update(dict.fromkeys(one for one in cut if one.end > max(one.start, self.middle)))
         if isinstance(self.objective.indicator, FreshnessIndicator):
             self.newest = _newest(day.samples, self.end) or self.newest
 

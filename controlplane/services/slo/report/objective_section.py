@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from controlplane.domain.slo.objective import Objective
 from controlplane.domain.slo.report import AlertHistory, Loss, ObjectiveReport, moment
-from controlplane.domain.slo.response import AlertFact
+from controlplane.domain.slo.response import AlertFact, concerns
 from controlplane.services.slo.report.course import chart_of, course_table
 from controlplane.services.slo.report.document import Block, Cell, Inline, Section, Table, Text, plain
 from controlplane.services.slo.report.formats import DASH, Formats
@@ -108,7 +108,7 @@ def _losses(report: ObjectiveReport, history: AlertHistory, formats: Formats) ->
             plain(formats.span((loss.end - loss.start).total_seconds())),
             plain(formats.amount(unit, loss.bad)),
             plain(formats.share(loss.budget_share, 1)),
-            _alerts(loss, history, formats),
+            _alerts(loss, report.objective, history, formats),
         )
         for loss in report.losses
     )
@@ -116,7 +116,7 @@ def _losses(report: ObjectiveReport, history: AlertHistory, formats: Formats) ->
     return Table(say("losses"), headers, rows, numeric=frozenset({2, 3, 4}), wide=5, note=" ".join(notes))
 
 
-def _alerts(loss: Loss, history: AlertHistory, formats: Formats) -> Cell:
+def _alerts(loss: Loss, objective: Objective, history: AlertHistory, formats: Formats) -> Cell:
     say = formats.say
     if history.problem is not None:
         return plain(say("alerts_unknown"), "not_enough_data")
@@ -124,19 +124,20 @@ def _alerts(loss: Loss, history: AlertHistory, formats: Formats) -> Cell:
         return plain(say("no_alert"), "dim")
     pieces: list[Inline] = []
     for alert in loss.alerts:
-        pieces += [*([Inline("\n")] if pieces else []), *_alert(alert, formats)]
+        pieces += [*([Inline("\n")] if pieces else []), *_alert(alert, objective, formats)]
     if loss.more_alerts:
         pieces.append(Inline(say("more_alerts", count=loss.more_alerts)))
     return tuple(pieces)
 
 
-def _alert(alert: AlertFact, formats: Formats) -> list[Inline]:
+def _alert(alert: AlertFact, objective: Objective, formats: Formats) -> list[Inline]:
     say = formats.say
     ends = say("still_firing") if alert.ends_at is None else formats.until(alert.starts_at, alert.ends_at)
     summary = (alert.summary_zh or alert.summary) if say.language == "zh" else alert.summary
+    other = "" if concerns(alert, objective) else say("of_service", service=alert.service or DASH)
     pieces = [
         Inline(alert.name or DASH, kind="strong"),
-        Inline(f" {alert.severity} {formats.moment(alert.starts_at)} – {ends}"),
+        Inline(f"{other} {alert.severity} {formats.moment(alert.starts_at)} – {ends}"),
     ]
     if summary:
         pieces.append(Inline(f"{say('between')}{summary}"))

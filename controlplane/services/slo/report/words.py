@@ -135,6 +135,26 @@ WORDS: dict[str, tuple[str, str]] = {
         "The period before ends where this one begins: the calendar unit before, or a stretch as long as this one.",
         "上一周期在本周期开始时结束：前一个日历周期，或与本周期等长的一段时间。",
     ),
+    # Incidents
+    "incidents": ("Incidents", "事故"),
+    "incident": ("Incident", "事故"),
+    "recovered": ("Recovered", "恢复"),
+    "acknowledged": ("Acknowledged", "确认"),
+    "incident_taken": ("after {after} by {name}", "{after}后由 {name} 确认"),
+    "incident_going_on": ("still going on", "仍在继续"),
+    "incident_cost": ("What it cost", "造成的损失"),
+    "incident_cost_of": (": {amount}, {share} of the budget", "：{amount}，占预算 {share}"),
+    "incident_no_cost": ("no listed loss of its service", "其服务没有列出的损失"),
+    "incidents_none": ("There was no incident in this period.", "该周期内没有事故。"),
+    "incidents_note": (
+        "An incident is behind the losses of its service's objectives during it or within ten minutes of it.",
+        "事故期间及其前后十分钟内，同一服务各目标的损失归于该事故。",
+    ),
+    "incidents_unexplained": (
+        "Of the losses below no incident is behind: {count}.",
+        "下列损失中没有对应事故的有 {count} 个。",
+    ),
+    "incidents_problem": ("The incidents are not known: {problem}", "事故记录不可用：{problem}"),
     # Backups and drills
     "recovery": ("Backups and drills", "备份与恢复演练"),
     "recovery_what": ("What", "项目"),
@@ -203,7 +223,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "共 {count} 个，仅列出最大的 {shown} 个。",
     ),
     "losses_note_thin": (
-        "{amount} more was spread thinly, never burning faster than the budget lasts.",
+        "Besides: {amount}, spread thinly, never burning faster than the budget lasts.",
         "另有 {amount} 零散分布，消耗速率未超过预算允许的速度。",
     ),
     "no_losses": ("Nothing was lost in what is known.", "已知部分没有损失。"),
@@ -212,6 +232,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "lasted": ("Over", "历时"),
     "budget_share": ("Of the budget", "占预算"),
     "alerts": ("Alerts", "告警"),
+    "of_service": (" ({service})", "（{service}）"),
     "no_alert": ("no alert fired", "没有告警触发"),
     "alerts_unknown": ("not known", "未知"),
     "still_firing": ("still firing", "仍在触发"),
@@ -333,3 +354,7 @@ class Speaker:
         """The text of ``key`` with its places filled in."""
         text = WORDS[key][self._column]
         return text.format(**values) if values else text
+
+    def sentences(self, *parts: str) -> str:
+        """Sentences one after the other, empty ones left out."""
+        return ("" if self.language == "zh" else " ").join(part for part in parts if part)

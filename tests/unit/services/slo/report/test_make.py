@@ -149,7 +149,7 @@ async def test_a_day_that_is_refused_is_unknown_and_named() -> None:
     report = _of(await make_report(samples=samples), "mcp-availability")
     assert report.figures.quantities.unknown_seconds == 12 * 3600 - 30 + DAY
     (group,) = report.problems
-    assert (group.start.date(), group.end.date()) == (at(2, 1430).date(), at(4).date())
+    assert (group.start, group.end) == (at(3), at(4))
     assert group.expressions == (selector,)
     # Nearly a tenth is unknown: worse than the target in any case, since 34 minutes are known to be lost.
     assert (report.figures.verdict, report.unknown_decides) == ("missed", False)
@@ -194,7 +194,7 @@ async def test_the_record_has_the_keys_of_the_contract() -> None:
     record = report_record(await make_report())
     assert set(record) == {
         "profile", "verdict", "generated_at", "version", "source", "complete", "period", "start", "end",
-        "maintenance_problem", "objectives", "alerts", "recovery", "outlook",
+        "maintenance_problem", "objectives", "alerts", "incidents", "recovery", "outlook",
     }  # fmt: skip
     one = record["objectives"][0]
     assert {
