@@ -1,8 +1,9 @@
 """Taking alerts in: validate, make durable in the journal, then answer."""
 
+import asyncio
 import dataclasses
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -80,6 +81,7 @@ class AlertIngest:
         self._clock = clock
         self._max_value_bytes = max_value_bytes
         self._on_change = on_change
+        self._unannounced: deque[tuple[asyncio.Future[None], list[Alert], list[bytes]]] = deque()
         self.counters = IngestCounters()
 
     async def end_stale(self, alerts: Sequence[Alert]) -> None:
@@ -103,8 +105,12 @@ class AlertIngest:
         parsed = self._parse(body)
         lines = [encode_alert(alert) for alert in parsed.alerts]
         if lines:
-            await self._journal.append(b"\n".join(lines))
-            self._announce(parsed.alerts, lines)
+            durable = asyncio.ensure_future(self._journal.append(b"\n".join(lines)))
+            self._unannounced.append((durable, parsed.alerts, lines))
+            try:
+                await durable
+            finally:
+                self._announce_durable()
         self._note_oddities(parsed, body)
         return Receipt(len(lines), parsed.set_aside)
 
@@ -120,19 +126,32 @@ class AlertIngest:
             )
             raise
 
-    def _announce(self, alerts: list[Alert], lines: list[bytes]) -> None:
-        """Show durable alerts in memory and write the changes to alerts.log."""
+    def _announce_durable(self) -> None:
+        """Announce every payload that is durable by now: those that shared a sync share a write to alerts.log.
+
+        The first of their requests does it for all, before any of them is answered.
+        """
+        news: list[bytes] = []
+        while self._unannounced and self._unannounced[0][0].done():
+            durable, alerts, lines = self._unannounced.popleft()
+            if not durable.cancelled() and durable.exception() is None:
+                news += self._announce(alerts, lines)
+        if news:
+            self._alert_log.append(b"".join(news))
+
+    def _announce(self, alerts: list[Alert], lines: list[bytes]) -> list[bytes]:
+        """Show durable alerts in memory; returns the lines for alerts.log."""
         applied = self._current.apply(alerts)
         news = [lines[index] + b"\n" for index in applied.changed]
         news += [encode_alert(alert) + b"\n" for alert in applied.superseded]
         if news:
-            self._alert_log.append(b"".join(news))
             self._on_change([alerts[index] for index in applied.changed])
         counters = self.counters
         counters.repeated += len(alerts) - len(applied.changed)
         counters.superseded += len(applied.superseded)
         for alert in alerts:
             counters.alerts[alert.state] += 1
+        return news
 
     def _note_oddities(self, parsed: ParsedPayload, body: bytes) -> None:
         if parsed.set_aside:

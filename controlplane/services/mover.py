@@ -19,7 +19,10 @@ from controlplane.services.ports import (
 logger = logging.getLogger(__name__)
 
 BATCH_BYTES = 1024 * 1024
+# Few alerts are moved soon, since people wait to be told of them; in a storm a transaction takes many.
+SOON_SECONDS = 0.05
 GATHER_SECONDS = 0.2
+FEW_BYTES = 16 * 1024
 FIRST_RETRY_SECONDS = 0.1
 LAST_RETRY_SECONDS = 2.0
 
@@ -43,6 +46,7 @@ class Mover:
         self._lock = asyncio.Lock()
         self._moved = asyncio.Condition()
         self._hurry = asyncio.Event()
+        self._moved_bytes = 0
         self.moved_records = 0
         self.refused_records = 0
         self.last_error: str | None = None
@@ -64,7 +68,7 @@ class Mover:
     async def _gather(self) -> None:
         """Let a few more records come in, unless somebody waits: a transaction costs the same for many."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GATHER_SECONDS):
+            async with asyncio.timeout(SOON_SECONDS if self._moved_bytes <= FEW_BYTES else GATHER_SECONDS):
                 await self._hurry.wait()
         self._hurry.clear()
 
@@ -80,13 +84,15 @@ class Mover:
 
         Raises DependencyUnreachable when the store does not answer.
         """
-        moved = 0
+        moved = moved_bytes = 0
         target = self._journal.end()
         async with self._lock:
             while (position := await self._known_position()) < target:
                 batch = await self._journal.read(position, BATCH_BYTES)
                 await self._move(batch)
                 moved += len(batch.records)
+                moved_bytes += sum([len(record) for record in batch.records])
+        self._moved_bytes = moved_bytes
         return moved
 
     async def wait_until_moved(self, timeout_seconds: float) -> bool:
