@@ -51,6 +51,21 @@ def stdio(config: Path | None) -> None:
 
 
 @cli.command()
+@click.option("--user", help="Role that owns the database; default: the one of mcp.yml.")
+@click.option("--password-file", type=click.Path(path_type=Path, dir_okay=False), help="File that holds its password.")
+@config_option
+def migrate(user: str | None, password_file: Path | None, config: Path | None) -> None:
+    """Create or update the tables. The server does it itself where its own role may."""
+    import asyncio
+
+    _, settings = _settings(config)
+    from mcp_server.migrate import run
+
+    asyncio.run(run(settings, user, password_file))
+    click.echo("the schema is current", err=True)
+
+
+@cli.command()
 @config_option
 def reindex(config: Path | None) -> None:
     """Make all vectors anew from PostgreSQL, as after a change of the embedding model."""

@@ -59,6 +59,10 @@ def load(path: Path) -> Settings:
     return parse(raw, str(path))
 
 
+# Secrets of a deployed host, which systemd hands to the services as credentials.
+HOST_SECRETS = Path("/etc/claude-memory/secrets")
+
+
 def parse(raw: Mapping[str, Any], source: str) -> Settings:
     """Validate a mapping. Raises InvalidConfiguration; ``source`` names it in the message."""
     try:
@@ -91,7 +95,5 @@ def resolve(secret: Secret, environment: Mapping[str, str] = os.environ) -> str:
 
 
 def _credential_path(name: str, environment: Mapping[str, str]) -> Path:
-    folder = environment.get("CREDENTIALS_DIRECTORY")
-    if not folder:
-        raise InvalidConfiguration(f"credential {name}: CREDENTIALS_DIRECTORY is not set; is this run by systemd?")
-    return Path(folder) / name
+    """Where systemd has put it; outside of a unit, where site.yml keeps it, which only root reads."""
+    return Path(environment.get("CREDENTIALS_DIRECTORY") or HOST_SECRETS) / name

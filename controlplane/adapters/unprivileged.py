@@ -36,15 +36,15 @@ class Runner:
             os.chown(path, *self.owner)
 
 
-def runner(programs: Path, data_dir: Path, say: Callable[[str], None]) -> Runner:
+def runner(programs: Path, data_dir: Path, say: Callable[[str], None], name: str = ACCOUNT) -> Runner:
     """How to run the programs in ``programs`` (a ``bin`` folder of the wheel) with files below ``data_dir``.
 
-    An ordinary user runs them directly. Root runs them as ``claude-memory-pg``,
-    which is created when missing. Raises CmctlError when that cannot work.
+    An ordinary user runs them directly. Root runs them as ``name``, by default
+    ``claude-memory-pg``, which is created when missing. Raises CmctlError when that cannot work.
     """
     if os.getuid() != 0:
         return Runner(programs, (), None)
-    account = _account(say)
+    account = _account(name, say)
     owner = (account.pw_uid, account.pw_gid)
     base = (_require("setpriv"), f"--reuid={owner[0]}", f"--regid={owner[1]}", "--clear-groups", "--no-new-privs")
     confined = (*base, "--bounding-set=-all")
@@ -55,7 +55,7 @@ def runner(programs: Path, data_dir: Path, say: Callable[[str], None]) -> Runner
             return Runner(programs, prefix, owner)
     blocked = _blocked_directory(data_dir)
     raise CmctlError(
-        f"{blocked}: the user {ACCOUNT}, which runs PostgreSQL because it refuses to run as root,"
+        f"{blocked}: the user {name}, which runs PostgreSQL because it refuses to run as root,"
         " cannot enter this directory",
         hint=f"chmod o+x {blocked}, or choose another data directory with --data-dir",
     )
@@ -94,21 +94,21 @@ def _copy_programs(packages: Path, installation: Path, target: Path) -> None:
             work.rename(target)
 
 
-def _account(say: Callable[[str], None]) -> pwd.struct_passwd:
+def _account(name: str, say: Callable[[str], None]) -> pwd.struct_passwd:
     try:
-        return pwd.getpwnam(ACCOUNT)
+        return pwd.getpwnam(name)
     except KeyError:
-        say(f"creating the system user {ACCOUNT}: PostgreSQL refuses to run as root")
+        say(f"creating the system user {name}: PostgreSQL refuses to run as root")
     useradd = _require("useradd")
     command = [useradd, "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     result = subprocess.run(
-        [*command, "--shell", "/usr/sbin/nologin", ACCOUNT], capture_output=True, text=True, check=False
+        [*command, "--shell", "/usr/sbin/nologin", name], capture_output=True, text=True, check=False
     )
     try:
-        return pwd.getpwnam(ACCOUNT)
+        return pwd.getpwnam(name)
     except KeyError as error:
         raise CmctlError(
-            f"the system user {ACCOUNT} could not be created: {result.stderr.strip() or 'useradd failed'}",
+            f"the system user {name} could not be created: {result.stderr.strip() or 'useradd failed'}",
             hint="create it, or run cmctl as an ordinary user",
         ) from error
 

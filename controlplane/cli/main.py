@@ -38,6 +38,7 @@ COMMANDS = {
         "Walk the troubleshooting trees; name cause and remedy.",
     ),
     "serve": ("controlplane.cli.commands.serve:serve", "Run the control plane daemon in the foreground."),
+    "migrate": ("controlplane.cli.commands.migrate:migrate", "Create or update the control plane's tables."),
     "completion": ("controlplane.cli.commands.completion:completion", "Print shell completion for bash, zsh or fish."),
 }
 

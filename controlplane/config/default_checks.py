@@ -21,8 +21,6 @@ SCRAPE_JOBS: dict[str, str] = {
     "node_exporter": "node",
 }
 SERVICES = ("postgresql", "wal_receiver", "mcp_server", "node_exporter", "prometheus", "alertmanager", "controlplane")
-# The deployment does not make a unit for it.
-EMBEDDED_ONLY = ("wal_receiver",)
 JOURNAL_QUERY = "cmctl_journal_pending_records"
 # Days before its end that a certificate is WARNING and CRITICAL: time for a renewal, and for a renewal by hand.
 CERTIFICATE_DAYS = (21.0, 7.0)
@@ -62,7 +60,9 @@ def components_here(settings: Settings) -> tuple[str, ...]:
     if settings.mode != "deployed":
         return SERVICES
     qdrant = ("qdrant",) if settings.vectors.kind == "server" else ()
-    known = (*(name for name in SERVICES if name not in EMBEDDED_ONLY), *qdrant)
+    # WAL is received where PostgreSQL is.
+    left_out = () if settings.postgresql.installed else ("wal_receiver",)
+    known = (*(name for name in SERVICES if name not in left_out), *qdrant)
     return (
         known if settings.components_here is None else tuple(name for name in known if name in settings.components_here)
     )

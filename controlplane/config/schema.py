@@ -16,6 +16,7 @@ from controlplane.config.backup_drill import BackupDrill
 from controlplane.config.copies import CopyPlace
 from controlplane.config.flapping import Flapping
 from controlplane.config.incidents import Incidents
+from controlplane.config.installed_postgresql import InstalledPostgreSQL
 from controlplane.config.notifications import Notifications
 from controlplane.config.remediation import Remediation
 from controlplane.config.report_recipients import ReportRecipient
@@ -36,7 +37,7 @@ COMPONENTS = (
 
 
 ComponentName = Literal[
-    "postgresql", "qdrant", "mcp_server", "node_exporter", "prometheus", "alertmanager", "controlplane"
+    "postgresql", "wal_receiver", "qdrant", "mcp_server", "node_exporter", "prometheus", "alertmanager", "controlplane"
 ]
 
 
@@ -223,13 +224,16 @@ class PostgreSQL(Section):
         None, description="Certificates to trust; set, the server must prove by TLS that it is `host`."
     )
     memory_database: str = Field("claude_memory_db", description="Database of the memory server.")
-    memory_user: str = Field("claude_memory", description="Owner of that database.")
+    memory_user: str = Field("claude_memory", description="Role that the memory server works as.")
     controlplane_database: str = Field("claude_memory_controlplane", description="Database of the control plane.")
-    controlplane_user: str = Field("claude_memory_controlplane", description="Owner of that database.")
+    controlplane_user: str = Field("claude_memory_controlplane", description="Role that the control plane works as.")
     controlplane_password_file: Path | None = Field(
         None, description="File that holds the password; default: secrets/ in the data directory."
     )
     shared_buffers_mb: int = Field(64, ge=1, description="Embedded PostgreSQL: shared_buffers.")
+    installed: InstalledPostgreSQL | None = Field(
+        None, description="Deployed, written by site.yml: PostgreSQL of this host, for backups and restores."
+    )
 
 
 class Vectors(Section):

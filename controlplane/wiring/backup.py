@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from controlplane.config.load import Locations
-from controlplane.config.paths import DataLayout, resource_dir
+from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
 from controlplane.domain.backup.limits import BackupLimits
 from controlplane.domain.job import JobOutcome, JobRun, Schedule
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from controlplane.services.backup.verify import Verifier
 
 logger = logging.getLogger(__name__)
+NO_DRILL_DAYS = 36500
 
 
 def catalogue(settings: Settings) -> "Catalogue":
@@ -59,31 +60,23 @@ def backup_server(settings: Settings) -> "BackupServer":
 
 
 def backup_maker(settings: Settings, locations: Locations) -> "BackupMaker":
-    """Makes sets. Raises Refused for a deployed system."""
-    require_embedded(settings)
+    """Makes sets. Raises Refused on a host without PostgreSQL."""
     from controlplane.adapters.backup.configuration import ConfigurationCopies
     from controlplane.adapters.backup.physical import PhysicalBackups
     from controlplane.adapters.backup.vectors import VectorSnapshots
     from controlplane.adapters.processes import stack_environment
-    from controlplane.adapters.toolchain import postgresql_bin
     from controlplane.services.backup.create import BackupMaker
+    from controlplane.wiring.backup_place import backup_place
 
     layout, server, folder = DataLayout(settings.data_dir), backup_server(settings), settings.backup_directory
-    rate = settings.backup.max_rate_mb
+    place, rate = backup_place(settings, locations), settings.backup.max_rate_mb
     environment = stack_environment(os.environ, settings.data_dir)
     return BackupMaker(
         store=catalogue(settings),
         source=server,
-        physical=PhysicalBackups(server, postgresql_bin(), environment, rate * 1024 if rate else None),
+        physical=PhysicalBackups(server, place.programs, environment, rate * 1024 if rate else None),
         vectors=VectorSnapshots(Path(sys.executable).parent / "claude-memory-mcp", layout.etc / "mcp.yml"),
-        configuration=ConfigurationCopies(
-            {
-                "etc": layout.etc,
-                "cmctl": locations.config_file,
-                "alert_rules": resource_dir("alert_rules"),
-                "objectives": resource_dir("objectives"),
-            }
-        ),
+        configuration=ConfigurationCopies(place.configuration),
         databases=(settings.postgresql.memory_database, settings.postgresql.controlplane_database),
         full_every=timedelta(days=settings.backup.full_every_days),
         made_by={
@@ -97,29 +90,29 @@ def backup_maker(settings: Settings, locations: Locations) -> "BackupMaker":
     )
 
 
-def wal_receiver(settings: Settings, say: Callable[[str], None]) -> "WalReceiver":
-    """Streams WAL into the archive. Raises Refused for a deployed system."""
-    require_embedded(settings)
+def wal_receiver(settings: Settings, locations: Locations, say: Callable[[str], None]) -> "WalReceiver":
+    """Streams WAL into the archive. Raises Refused on a host without PostgreSQL."""
     from controlplane.adapters.backup.wal_archive import WalArchive, WalReceiver
     from controlplane.adapters.processes import stack_environment
-    from controlplane.adapters.toolchain import postgresql_bin
-    from controlplane.adapters.unprivileged import runner
+    from controlplane.wiring.backup_place import backup_place
 
+    place = backup_place(settings, locations)
     catalogue(settings).create()
     archive = WalArchive(settings.backup_directory / "wal")
     return WalReceiver(
         server=backup_server(settings),
         archive=archive,
-        find_runner=partial(runner, postgresql_bin(), settings.backup_directory, say),
+        find_runner=partial(place.runner, settings.backup_directory, say),
         environment=stack_environment(os.environ, settings.data_dir),
     )
 
 
 def require_embedded(settings: Settings) -> None:
+    """Drills restore with the embedded stack's own programs. Raises Refused for a deployed system."""
     if settings.mode != "embedded":
         raise Refused(
-            f"backups work on the embedded stack; {settings.data_dir} belongs to a deployed system",
-            hint="use the backup tools of the distribution's PostgreSQL there",
+            f"drills work on the embedded stack; {settings.data_dir} belongs to a deployed system",
+            hint="try a restore there with: cmctl restore --to DIRECTORY",
         )
 
 
@@ -143,7 +136,8 @@ def backup_limits(settings: Settings) -> BackupLimits:
     backup, drill = settings.backup, settings.backup.drill
     return BackupLimits(
         timedelta(hours=backup.max_age_hours),
-        timedelta(days=drill.max_age_days),
+        # Nothing makes drills on a deployed host yet: none is overdue there.
+        timedelta(days=drill.max_age_days if settings.mode == "embedded" else NO_DRILL_DAYS),
         drill.rpo_objective_seconds,
         drill.rto_objective_seconds,
     )
@@ -193,20 +187,21 @@ async def _record(settings: Settings, run: JobRun) -> None:
         await database.close()
 
 
-def verifier(settings: Settings) -> "Verifier":
-    """Verifies sets. Raises Refused for a deployed system."""
-    require_embedded(settings)
+def verifier(settings: Settings, locations: Locations) -> "Verifier":
+    """Verifies sets. Raises Refused on a host without PostgreSQL."""
     from controlplane.adapters.backup import checks
     from controlplane.adapters.backup.wal_archive import WalArchive
     from controlplane.adapters.processes import stack_environment
-    from controlplane.adapters.toolchain import postgresql_bin
     from controlplane.services.backup.verify import Verifier
+    from controlplane.wiring.backup_place import backup_place
 
     return Verifier(
         store=catalogue(settings),
         checks=(
             checks.hashes,
-            checks.PostgresqlCheck(postgresql_bin(), stack_environment(os.environ, settings.data_dir)),
+            checks.PostgresqlCheck(
+                backup_place(settings, locations).programs, stack_environment(os.environ, settings.data_dir)
+            ),
             checks.WalCheck(WalArchive(settings.backup_directory / "wal")),
             checks.VectorsCheck(Path(sys.executable).parent / "claude-memory-mcp"),
         ),
@@ -286,7 +281,7 @@ def backup_tasks(settings: Settings, locations: Locations) -> list[Task]:
         timeout_seconds=seconds,
     )
     make = "Make a recovery set: PostgreSQL, vectors, configuration."
-    return [
+    tasks = [
         Task("backup", make, Schedule(cron=backup.schedule), create, catch_up=True, timeout_seconds=seconds),
         Task(
             "backup_verify",
@@ -312,3 +307,4 @@ def backup_tasks(settings: Settings, locations: Locations) -> list[Task]:
         ),
         *([copying] if backup.copies else []),
     ]
+    return tasks if settings.mode == "embedded" else [task for task in tasks if task.name != "backup_drill"]

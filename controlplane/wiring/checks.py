@@ -63,7 +63,10 @@ def connector(settings: Settings, layout: DataLayout) -> "Callable[[str], Connec
     password_file = postgresql.controlplane_password_file or layout.secret("postgresql_controlplane_password")
 
     def password() -> str:
-        return password_file.read_text(encoding="utf-8").strip() if password_file.exists() else ""
+        try:
+            return password_file.read_text(encoding="utf-8").strip()
+        except OSError:  # missing, or not for the user who asks: the server will say so
+            return ""
 
     def connect(database: str) -> Connect:
         return Connect(

@@ -155,7 +155,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     slo_board = build_slo_board(locations)
     tasks = task_table(settings, engine, retention, mover, reconciliation, maintenance.silences)
     tasks |= slo_tasks(settings, slo_board)
-    if settings.mode == "embedded":
+    if settings.mode == "embedded" or settings.postgresql.installed:
         tasks |= {task.name: task for task in backup_tasks(settings, locations)}
     tasks |= notification_tasks(settings, notifications, outbox)
     tasks["slo_reports"] = report_task(locations, notifications.something_to_send)

@@ -17,8 +17,7 @@ from controlplane.adapters.backup.workshop import RestoreWorkshop
 from controlplane.adapters.data_directory import DataDirectory
 from controlplane.adapters.embedded_postgresql import SUPERUSER
 from controlplane.adapters.processes import stack_environment
-from controlplane.adapters.toolchain import postgresql_bin
-from controlplane.adapters.unprivileged import runner
+from controlplane.config.default_checks import components_here
 from controlplane.config.load import Locations, parse, read_yaml
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import COMPONENTS, Settings
@@ -28,8 +27,10 @@ from controlplane.services.backup.create import CONTROLPLANE_TABLES, MEMORY_TABL
 from controlplane.services.backup.ports import Progress
 from controlplane.services.backup.restore import Restorer
 from controlplane.services.backup.restore_plan import RestorePlanner
-from controlplane.wiring.backup import require_embedded
+from controlplane.services.backup.restore_ports import Components
+from controlplane.wiring.backup_place import backup_place, memory_server_environment
 from controlplane.wiring.embedded import EmbeddedStack
+from controlplane.wiring.restore_host import HostComponents, HostRestoreSets, require_fit_for_restore
 from controlplane.wiring.stack import service_manager
 
 START_SECONDS = 300.0
@@ -70,27 +71,30 @@ class StackComponents:
 def restorer(
     settings: Settings, locations: Locations, progress: Progress, into: Path | None = None
 ) -> tuple[RestorePlanner, Restorer]:
-    """Restores sets in place, or ``into`` a folder. Raises Refused for a deployed system, CmctlError."""
-    require_embedded(settings)
-    layout = DataLayout(settings.data_dir)
-    directory = DataDirectory(layout)
-    directory.create()
-    directory.ensure_secrets()
+    """Restores sets in place, or ``into`` a folder. Raises Refused, CmctlError."""
+    layout, place = DataLayout(settings.data_dir), backup_place(settings, locations)
+    is_embedded = settings.mode == "embedded"
+    password = _prepared_stack(layout) if is_embedded else None
     catalogue, archive = Catalogue(settings.backup_directory), WalArchive(settings.backup_directory / "wal")
-    catalogue.create()
+    if is_embedded:
+        catalogue.create()
+    else:
+        require_fit_for_restore(place, into or layout.data_dir)
     live: dict[RestorePart, Path] = {
-        "postgresql": layout.postgresql,
+        "postgresql": place.data,
         "vectors": layout.vectors,
         "configuration": layout.etc,
     }
-    place = into or layout.data_dir
-    place.mkdir(parents=True, exist_ok=True)
+    target = into or layout.data_dir
+    target.mkdir(parents=True, exist_ok=True)
     recovery = Recovery(
-        runner=runner(postgresql_bin(), place, progress.note),
-        programs=postgresql_bin(),
+        # On a deployed host, the archive is the control plane's: what may read that, may read the rest.
+        runner=place.runner(target if is_embedded else catalogue.folder, progress.note),
+        programs=place.programs,
         environment=stack_environment(os.environ, settings.data_dir),
         superuser=SUPERUSER,
-        superuser_password=directory.read_secret("postgresql_superuser_password"),
+        superuser_password=password,
+        settings=place.start_settings,
     )
     workshop = RestoreWorkshop(
         catalogue=catalogue,
@@ -105,11 +109,18 @@ def restorer(
             settings.postgresql.controlplane_database: CONTROLPLANE_TABLES,
         },
         require_usable=partial(require_usable_configuration, settings) if into is None else lambda _: None,
+        owner_of_vectors=place.owner_of_vectors(),
     )
     command = Path(sys.executable).parent / "claude-memory-mcp"
-    stack = EmbeddedStack(locations, _Quiet(progress.note))
-    sets = RestoreSets(catalogue, archive, postgresql_bin())
-    components = StackComponents(stack, settings, VectorSnapshots(command, layout.etc / "mcp.yml"))
+    components: Components
+    if is_embedded:
+        vectors = VectorSnapshots(command, layout.etc / "mcp.yml")
+        components = StackComponents(EmbeddedStack(locations, _Quiet(progress.note)), settings, vectors)
+        sets = RestoreSets(catalogue, archive, place.programs)
+    else:
+        vectors = VectorSnapshots(command, layout.etc / "mcp.yml", memory_server_environment())
+        components = HostComponents(service_manager(settings), vectors, components_here(settings), START_SECONDS)
+        sets = HostRestoreSets(catalogue, archive, place.programs)
     places = {part: str(path) for part, path in live.items()}
     planner = RestorePlanner(sets, components, settings.data_dir.name, places, _now)
     return planner, Restorer(sets, workshop, components, _now)
@@ -117,6 +128,11 @@ def restorer(
 
 def require_usable_configuration(settings: Settings, etc: Path) -> None:
     """A configuration of another version may hold what this one does not know: then nothing would start, or go back."""
+    if settings.mode == "deployed":
+        raise Refused(
+            "the configuration of a deployed host belongs to its inventory",
+            hint="run site.yml; to look at that of the set: --only configuration --to DIRECTORY",
+        )
     file = etc / "cmctl.yml"
     if not file.exists():
         return
@@ -131,6 +147,14 @@ def require_usable_configuration(settings: Settings, etc: Path) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _prepared_stack(layout: DataLayout) -> str:
+    """Make the stack's folders and secrets where they are missing; the superuser's password."""
+    directory = DataDirectory(layout)
+    directory.create()
+    directory.ensure_secrets()
+    return directory.read_secret("postgresql_superuser_password")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
 from controlplane.domain.backup.limits import drill_status
 from controlplane.domain.status import LastBackup, last_backup
+from controlplane.errors import CmctlError
 from controlplane.wiring.backup import backup_files, backup_limits
 from controlplane.wiring.checks import build_engine
 from controlplane.wiring.stack import service_manager
@@ -48,5 +49,9 @@ def build_status(settings: Settings, layout: DataLayout) -> "StatusService":
 
 
 def _last_backup(settings: Settings) -> LastBackup:
-    overview, limits, now = backup_files(settings).overview(), backup_limits(settings), datetime.now(UTC)
+    try:
+        overview = backup_files(settings).overview()
+    except CmctlError as error:  # the sets of a deployed host are not for everybody
+        return LastBackup(message=f"not known: {error.message}")
+    limits, now = backup_limits(settings), datetime.now(UTC)
     return replace(last_backup(overview.newest, now, limits.max_age), drill=drill_status(overview, limits, now))

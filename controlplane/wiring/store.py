@@ -1,8 +1,10 @@
 """Where the control plane's database is, from the configuration."""
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
-from controlplane.adapters.store.database import Address
+from controlplane.adapters.store.database import Address, Database
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
 
@@ -19,6 +21,21 @@ def database_address(settings: Settings, layout: DataLayout) -> Address:
         password=lambda: _read(password_file),
         ca_file=postgresql.ca_file,
     )
+
+
+def bring_schema_up_to_date(settings: Settings, user: str | None, password_file: Path | None) -> None:
+    """Create or update the tables as ``user``, the configured one by default. Raises CmctlError."""
+    address = database_address(settings, DataLayout(settings.data_dir))
+    if user is not None:
+        address = replace(address, user=user, password=lambda: _read(password_file) if password_file else "")
+    asyncio.run(_connect_once(Database(address, max_connections=1)))
+
+
+async def _connect_once(database: Database) -> None:
+    try:
+        await database.connect()
+    finally:
+        await database.close()
 
 
 def _read(path: Path) -> str:

@@ -17,7 +17,9 @@ short_description: Keep roles, memberships, databases and who may connect to the
 description:
   - Reads everything with one query and changes only what differs. What is not named stays.
   - Passwords reach the server as SCRAM-SHA-256 verifiers on standard input, so they are in no argument and no log.
-  - Nobody but the owner of a database and the roles in C(connect) may connect to it.
+  - Nobody but the owner of a database, its application and the roles in C(connect) may connect to it.
+  - The application of a database reads and changes rows; tables, and what makes them, belong to the owner.
+  - An application that was the owner so far keeps the owner's rights, as a member, until C(reduce) takes them away.
 options:
   port:
     description: Port, which also names the socket.
@@ -64,6 +66,13 @@ options:
         description: Role that owns it.
         type: str
         required: true
+      application:
+        description: Role that works with the rows and owns nothing; what it owned before goes to the owner.
+        type: str
+  reduce:
+    description: Whether applications lose the owner's rights, since no program relies on them any more.
+    type: bool
+    default: false
   connect:
     description: Roles that may connect to each of the databases beside its owner.
     type: list
@@ -74,6 +83,10 @@ author: [claude-memory]
 RETURN = r"""
 differences:
   description: What was, or in check mode would be, changed; without passwords.
+  type: list
+  returned: always
+keeping:
+  description: Applications that still have, or in check mode would still have, the rights of their owners.
   type: list
   returned: always
 """
@@ -97,6 +110,21 @@ SELECT json_build_object(
                   FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
                   WHERE grantee <> 0 AND privilege_type = 'CONNECT'))) FROM pg_database));
 """
+# What one database holds that is not as it should be: {owner} and {application} are quoted as text.
+INSIDE = """
+SELECT json_build_object(
+  'owned', (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace
+            AND relowner = {application}::regrole),
+  'closed', (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND (
+      relkind IN ('r', 'p', 'v') AND NOT (
+          has_table_privilege({application}, oid, 'SELECT') AND has_table_privilege({application}, oid, 'INSERT')
+          AND has_table_privilege({application}, oid, 'UPDATE') AND has_table_privilege({application}, oid, 'DELETE'))
+      OR relkind = 'S' AND NOT has_sequence_privilege({application}, oid, 'USAGE'))),
+  'defaults', (SELECT count(*) FROM pg_default_acl, aclexplode(defaclacl)
+               WHERE defaclrole = {owner}::regrole AND grantee = {application}::regrole));
+"""
+ROWS = "SELECT, INSERT, UPDATE, DELETE"
+GRANTED_BY_DEFAULT = 6  # four privileges on tables, two on sequences
 
 
 class Failed(Exception):
@@ -119,9 +147,11 @@ def main():
                 },
             },
             "databases": {
-                "type": "list", "elements": "dict", "required": True, "options": {"name": text, "owner": text},
+                "type": "list", "elements": "dict", "required": True,
+                "options": {"name": text, "owner": text, "application": {"type": "str"}},
             },
             "connect": {"type": "list", "elements": "str", "default": []},
+            "reduce": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )  # fmt: skip
@@ -131,17 +161,63 @@ def main():
     try:
         state = json.loads(psql(module, STATE))
         changes = list(role_changes(module.params["roles"], state["roles"]))
+        keeping = [database for database in module.params["databases"] if keeps_rights(database, state)]
+        changes += membership_changes(keeping, state["roles"], module.params["reduce"])
         changes += database_changes(module.params, state["databases"])
         if changes and not module.check_mode:
-            psql(module, "".join(statement + ";\n" for _, statement in changes))
+            psql(module, script(changes))
+        for database in module.params["databases"]:
+            changes += inside(module, database, state)
     except Failed as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(changes), differences=[sentence for sentence, _ in changes])
+    kept = [] if module.params["reduce"] else [database["application"] for database in keeping]
+    module.exit_json(changed=bool(changes), differences=[sentence for sentence, _ in changes], keeping=kept)
 
 
-def psql(module, statements):
+def script(changes):
+    """The statements of some changes, to be run together."""
+    return "".join(statement + ";\n" for _, statement in changes)
+
+
+def inside(module, database, state):
+    """Bring what a database holds to its owner and the application's privileges; the changes."""
+    is_known = database["name"] in state["databases"] and {database["owner"], database["application"]} <= set(
+        state["roles"]
+    )
+    if not database["application"] or (module.check_mode and not is_known):
+        return []
+    names = {key: literal(database[key]) for key in ("owner", "application")}
+    found = json.loads(psql(module, INSIDE.format(**names), database["name"]))
+    changes = list(inside_changes(database, found))
+    if changes and not module.check_mode:
+        psql(module, script(changes), database["name"])
+    return changes
+
+
+def inside_changes(database, found):
+    """Sentence and statement for every difference inside a database."""
+    name, owner, application = (database[key] for key in ("name", "owner", "application"))
+    if found["owned"]:
+        statement = f"REASSIGN OWNED BY {quoted(application)} TO {quoted(owner)}"
+        yield f"give what {application} owns in {name} to {owner}", statement
+    if found["owned"] or found["closed"]:
+        for kind, rights in (("TABLES", ROWS), ("SEQUENCES", "USAGE, SELECT")):
+            yield (
+                f"open the {kind.lower()} of {name} to {application}",
+                f"GRANT {rights} ON ALL {kind} IN SCHEMA public TO {quoted(application)}",
+            )
+    if found["defaults"] != GRANTED_BY_DEFAULT:
+        for kind, rights in (("TABLES", ROWS), ("SEQUENCES", "USAGE, SELECT")):
+            yield (
+                f"open future {kind.lower()} of {name} to {application}",
+                f"ALTER DEFAULT PRIVILEGES FOR ROLE {quoted(owner)} IN SCHEMA public"
+                f" GRANT {rights} ON {kind} TO {quoted(application)}",
+            )
+
+
+def psql(module, statements, database="postgres"):
     """Run statements as PostgreSQL's own user. Raises Failed with the server's first message."""
-    command = ["runuser", "-u", "postgres", "--", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", "postgres"]
+    command = ["runuser", "-u", "postgres", "--", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database]
     command += ["-h", module.params["socket_directory"], "-p", str(module.params["port"])]
     done = subprocess.run(command, input=statements, capture_output=True, text=True, check=False, cwd="/")
     if done.returncode != 0:
@@ -183,14 +259,38 @@ def database_changes(params, present):
             yield f"give database {name} to {owner}", f"ALTER DATABASE {quoted(name)} OWNER TO {quoted(owner)}"
         if found is None or found["public"]:
             yield f"close database {name} to everyone", f"REVOKE ALL ON DATABASE {quoted(name)} FROM PUBLIC"
-        for role in params["connect"]:
+        for role in [*params["connect"], *filter(None, [database["application"]])]:
             if found is None or role not in found["connect"]:
                 yield f"let {role} connect to {name}", f"GRANT CONNECT ON DATABASE {quoted(name)} TO {quoted(role)}"
+
+
+def keeps_rights(database, state):
+    """Whether the application has the owner's rights: as the owner so far, or as its member since."""
+    application, found = database["application"], state["databases"].get(database["name"])
+    if not application or found is None or application not in state["roles"]:
+        return False
+    return found["owner"] == application or database["owner"] in state["roles"][application]["member_of"]
+
+
+def membership_changes(keeping, present, is_reduced):
+    """Sentence and statement for every application that keeps its owner's rights, or loses them."""
+    for database in keeping:
+        owner, application = database["owner"], database["application"]
+        is_member = owner in present[application]["member_of"]
+        if is_reduced and is_member:
+            yield f"take the rights of {owner} from {application}", f"REVOKE {quoted(owner)} FROM {quoted(application)}"
+        elif not is_reduced and not is_member:
+            yield f"leave {application} the rights of {owner}", f"GRANT {quoted(owner)} TO {quoted(application)}"
 
 
 def quoted(name):
     """An identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text):
+    """A text constant."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def verifier(password, salt=None, iterations=ITERATIONS):

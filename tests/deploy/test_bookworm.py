@@ -9,7 +9,13 @@ import pytest
 from tests.deploy.harness.deployment import Deployment
 from tests.deploy.harness.host import Host
 
-OURS = ("claude-memory-mcp", "claude-memory-controlplane")
+OURS = (
+    "claude-memory-mcp",
+    "claude-memory-controlplane",
+    "claude-memory-wal-receiver",
+    "claude-memory-mcp-schema",
+    "claude-memory-controlplane-schema",
+)
 pytestmark = pytest.mark.long
 
 
@@ -40,6 +46,18 @@ def test_a_second_run_changes_nothing(deployment: Deployment) -> None:
 )
 def test_units_are_sandboxed(deployment: Deployment, unit: str) -> None:
     assert deployment.exposure(unit) <= (2.0 if unit in OURS else 4.0)
+
+
+def test_data_that_are_lost_come_back(deployment: Deployment) -> None:
+    host = deployment.host
+    host.execute("cmctl", "backup", "create", timeout_seconds=300)
+    host.execute("cmctl", "backup", "verify", timeout_seconds=300)
+    deployment.alert("StoredAfterTheSet")  # only the archive has it
+    host.execute("systemctl", "stop", "postgresql")
+    host.execute("rm", "-r", "/var/lib/postgresql/15/main")
+    host.execute("cmctl", "restore", "--confirm", "claude-memory", timeout_seconds=300)
+    deployment.wait_until_green()
+    assert "StoredAfterTheSet" in deployment.alerts()
 
 
 def test_everything_is_back_after_a_reboot(deployment: Deployment) -> None:

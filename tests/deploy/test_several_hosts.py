@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.harness.commands import wait_until
+from tests.deploy.harness.commands import run, wait_until
 from tests.deploy.harness.deployment import Deployment
 from tests.deploy.harness.host import Host
 from tests.deploy.harness.playbooks import Outcome, play
@@ -32,12 +32,14 @@ class SpreadDeployment(Deployment):
         self.hosts = hosts
         self.folder.mkdir(parents=True)
         self.checksum = make_archive(folder / "qdrant.tar.gz")
+        self.of_host: dict[str, dict[str, object]] = {}
 
     def play(self, playbook: str = "site.yml", *options: str) -> Outcome:
         """Run a playbook with the inventory as it is shipped, but for addresses, archive and shorter times."""
         inventory = yaml.safe_load((self.checkout / INVENTORY).read_text())
         for name in inventory["all"]["hosts"]:
-            inventory["all"]["hosts"][name] = self.hosts[name.partition(".")[0]].inventory_variables()
+            place = name.partition(".")[0]
+            inventory["all"]["hosts"][name] = self.hosts[place].inventory_variables() | self.of_host.get(place, {})
         variables = inventory["all"]["children"]["claude_memory"]["vars"]
         variables |= {"qdrant_archive": str(self.folder / "qdrant.tar.gz"), "qdrant_archive_checksum": self.checksum}
         variables |= {"claude_memory_settings": self.settings, **self.variables}
@@ -155,3 +157,54 @@ def test_a_lost_certificate_is_made_again(spread: SpreadDeployment) -> None:
     spread.hosts["monitoring"].execute("rm", f"{TLS}/host.crt")
     spread.deploy()
     spread.wait_until_green()
+
+
+def own_certificates(spread: SpreadDeployment, folder: Path) -> dict[str, dict[str, object]]:
+    """The variables of each host for certificates of an authority of one's own."""
+    folder.mkdir()
+    authority, key = folder / "ca.crt", folder / "ca.key"
+    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    run(
+        "openssl",
+        "req",
+        "-x509",
+        *new_key,
+        "-keyout",
+        str(key),
+        "-out",
+        str(authority),
+        "-subj",
+        "/CN=Ours",
+        "-days",
+        "30",
+    )
+    variables: dict[str, dict[str, object]] = {}
+    for place, host in spread.hosts.items():
+        request, names = folder / f"{place}.csr", folder / f"{place}.names"
+        names.write_text(f"subjectAltName=DNS:{place}{DOMAIN},IP:{host.address}\n")
+        own_key, own = folder / f"{place}.key", folder / f"{place}.crt"
+        subject = ("-subj", f"/CN={place}{DOMAIN}")
+        run("openssl", "req", *new_key, "-keyout", str(own_key), "-out", str(request), *subject)
+        signer = ("-CA", str(authority), "-CAkey", str(key), "-CAcreateserial", "-days", "30")
+        run("openssl", "x509", "-req", "-in", str(request), *signer, "-extfile", str(names), "-out", str(own))
+        variables[place] = {
+            "claude_memory_tls_authority": authority.read_text(),
+            "claude_memory_tls_certificate": own.read_text(),
+            "claude_memory_tls_key": own_key.read_text(),
+        }
+    return variables
+
+
+def test_certificates_of_ones_own_replace_the_generated_ones(spread: SpreadDeployment) -> None:
+    spread.of_host = own_certificates(spread, spread.folder / "certificates")
+    outcome = spread.deploy("--diff", "-v")
+    secret = str(spread.of_host["database"]["claude_memory_tls_key"]).splitlines()[1]
+    assert secret not in outcome.output
+    spread.wait_until_green()
+    for host in spread.hosts.values():
+        assert "CN = Ours" in host.execute(
+            "openssl", "x509", "-in", f"{TLS}/host.crt", "-noout", "-issuer", "-nameopt", "oneline"
+        )
+    own = ("--cert", f"{TLS}/host.crt", "--key", f"{TLS}/host.key")
+    assert link(spread, "monitoring", "control", 8081, *own)
+    assert spread.deploy().changes() == []

@@ -51,3 +51,15 @@ def test_inventories_are_complete(inventory: str) -> None:
 @pytest.mark.parametrize("playbook", sorted(path.name for path in CHECKOUT.glob("playbooks/*.yml")))
 def test_playbooks_say_how_they_are_used(playbook: str) -> None:
     assert "# Usage: ansible-playbook" in (CHECKOUT / "playbooks" / playbook).read_text().splitlines()[1]
+
+
+def test_the_readme_leads_from_an_inventory_of_ones_own_to_a_green_host() -> None:
+    readme = (CHECKOUT / "README.md").read_text()
+    commands = [line.partition("  #")[0].strip() for line in readme.splitlines() if "inventories/" in line]
+    # The tests of a single host run these, with this inventory and the host's name and address in it.
+    assert commands == [
+        "cp -r inventories/single_host inventories/mine",
+        ".venv/bin/ansible-playbook -i inventories/mine site.yml --check --diff",
+        ".venv/bin/ansible-playbook -i inventories/mine site.yml",
+        ".venv/bin/ansible-playbook -i inventories/mine playbooks/verify.yml",
+    ]

@@ -1,4 +1,7 @@
-"""A host of the commit before: upgraded with its data, and brought back when the new release does not start."""
+"""A host of the commit before: upgraded with its data, and brought back when the new release does not start.
+
+The tests run in the order of the file.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +10,7 @@ import pytest
 
 from tests.deploy.harness.deployment import Deployment
 from tests.deploy.harness.host import Host
+from tests.deploy.harness.queries import ask
 
 
 @pytest.fixture(scope="module")
@@ -20,24 +24,15 @@ def before(checkout_before: Path, run_dir: Path, deployment: Deployment) -> Depl
     return Deployment(deployment.host, checkout_before, run_dir / "inventory-before")
 
 
-def test_an_upgrade_from_the_commit_before_keeps_the_data(deployment: Deployment, before: Deployment) -> None:
+MAKE_A_TABLE = "BEGIN; CREATE TABLE made_by_the_program (i int); ROLLBACK"
+
+
+def test_a_failed_upgrade_is_rolled_back_to_the_commit_before(deployment: Deployment, before: Deployment) -> None:
     before.deploy()
     before.wait_until_green()
     before.alert("StoredByTheCommitBefore")
-    outcome = deployment.play("playbooks/upgrade.yml")
-    assert outcome.returncode == 0, outcome.output[-4000:]
-    deployment.wait_until_green()
-    assert "StoredByTheCommitBefore" in deployment.alerts()
-
-
-def test_site_after_an_upgrade_leaves_nothing_to_change(deployment: Deployment) -> None:
-    deployment.deploy()
-    deployment.wait_until_green()
-    assert deployment.deploy("--check").changes() == []
-
-
-def test_a_failed_upgrade_is_rolled_back(deployment: Deployment) -> None:
-    before = deployment.release()
+    own_everything(before.host)
+    release = before.release()
     module = deployment.checkout / "controlplane/daemon/server.py"
     sound = module.read_text()
     module.write_text(sound + '\nraise RuntimeError("a broken release")\n')
@@ -47,5 +42,37 @@ def test_a_failed_upgrade_is_rolled_back(deployment: Deployment) -> None:
         module.write_text(sound)
     assert outcome.returncode != 0
     assert "runs again" in outcome.output
-    assert deployment.release() == before
+    assert deployment.release() == release
+    # The release before may rely on all the rights that it had, at once and whenever it starts again.
+    deployment.host.execute("systemctl", "restart", "claude-memory-mcp", "claude-memory-controlplane")
     deployment.wait_until_green()
+    assert "StoredByTheCommitBefore" in deployment.alerts()
+    assert ask(deployment.host, MAKE_A_TABLE, "claude_memory") == "BEGIN\nCREATE TABLE\nROLLBACK"
+    assert deployment.host.execute("systemctl", "list-units", "--failed", "--plain", "--no-legend") == ""
+
+
+def own_everything(host: Host) -> None:
+    """Make the programs' roles the owners of their databases, as they were before owners were roles of their own."""
+    for database, program in (("claude_memory_db", "claude_memory"), ("claude_memory_controlplane",) * 2):
+        if ask(host, f"SELECT count(*) FROM pg_roles WHERE rolname = '{program}_owner'") == "1":
+            ask(host, f"REASSIGN OWNED BY {program}_owner TO {program}", database=database)
+        assert ask(host, f"SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{database}'") == program
+
+
+def test_an_upgrade_from_the_commit_before_keeps_the_data(deployment: Deployment) -> None:
+    outcome = deployment.play("playbooks/upgrade.yml")
+    assert outcome.returncode == 0, outcome.output[-4000:]
+    deployment.wait_until_green()
+    assert "StoredByTheCommitBefore" in deployment.alerts()
+
+
+def test_programs_have_no_rights_of_owners_once_the_release_has_shown_that_it_works(deployment: Deployment) -> None:
+    assert "permission denied for schema public" in ask(deployment.host, MAKE_A_TABLE, "claude_memory")
+    own_everything(deployment.host)
+    deployment.deploy()  # site.yml does so, too
+    assert "permission denied for schema public" in ask(deployment.host, MAKE_A_TABLE, "claude_memory")
+    deployment.wait_until_green()
+
+
+def test_site_after_an_upgrade_leaves_nothing_to_change(deployment: Deployment) -> None:
+    assert deployment.deploy("--check").changes() == []

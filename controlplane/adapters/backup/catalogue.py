@@ -70,6 +70,10 @@ class Catalogue:
             names = [path for path in self.sets_folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
         except FileNotFoundError:
             return []
+        except PermissionError as error:
+            raise CmctlError(
+                f"{self.sets_folder} cannot be read", hint="run it as root, for example with sudo"
+            ) from error
         return [self._read(path) for path in sorted(names, key=lambda path: path.name, reverse=True)]
 
     def complete(self) -> list[Manifest]:

@@ -54,7 +54,12 @@ class PhysicalBackups:
             for path in files_below(target / "pg_wal"):
                 if Segment.parse(path.name):
                     release_zeros(path)
-        return read_details(target)
+        details = read_details(target)
+        # Only PostgreSQL 17 and later write it into the backup's own manifest.
+        return {
+            **details,
+            "system_identifier": details["system_identifier"] or self.server.identity().system_identifier,
+        }
 
     def _run(self, command: list[str], advance: Advance) -> None:
         environment = {**self.environment, **self.server.environment(), "LC_ALL": "C"}

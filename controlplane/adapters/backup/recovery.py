@@ -38,13 +38,17 @@ _UNREACHED = "recovery ended before configured recovery target was reached"
 
 @dataclass(frozen=True)
 class Recovery:
-    """``runner`` says as whom PostgreSQL runs. ``superuser_password`` is given to the recovered server."""
+    """``runner`` says as whom PostgreSQL runs, ``settings`` what it is started with besides.
+
+    The recovered server gets ``superuser_password`` unless that is None.
+    """
 
     runner: Runner
     programs: Path
     environment: Mapping[str, str]
     superuser: str
-    superuser_password: str
+    superuser_password: str | None
+    settings: Sequence[str] = ()
 
     def combine(self, chain: Sequence[Path], target: Path) -> None:
         """Write a whole data directory into ``target`` from a full backup and those built on it.
@@ -96,7 +100,7 @@ class Recovery:
     ) -> Iterator[Path]:
         """Start PostgreSQL on ``data``, replay and promote; stopped on leaving. Gives the folder of its socket."""
         with self._private_folder(log.with_name(SOCKET_FOLDER)) as folder:
-            process = self._start(data, folder, [*_settings(target, timeline, lives)], log)
+            process = self._start(data, folder, [*self.settings, *_settings(target, timeline, lives)], log)
             try:
                 self._wait(process, folder, log)
                 yield folder
@@ -126,6 +130,7 @@ class Recovery:
             *(
                 part
                 for setting in (
+                    f"data_directory={data}",  # a configuration elsewhere may name the one in use
                     f"port={_PORT}",
                     "listen_addresses=",
                     f"unix_socket_directories={folder}",
@@ -164,11 +169,7 @@ class Recovery:
                     "SELECT (SELECT timeline_id FROM pg_control_checkpoint()), pg_last_wal_replay_lsn()::text,"
                     " pg_last_xact_replay_timestamp()"
                 ).fetchone()
-                secret = connection.pgconn.encrypt_password(
-                    self.superuser_password.encode(), self.superuser.encode(), b"scram-sha-256"
-                ).decode()
-                role = sql.Identifier(self.superuser)
-                connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(secret)))
+                self._set_password(connection)
             counts: dict[str, int | None] = {}
             for database, names in tables.items():
                 counts |= self._count(folder, database, names)
@@ -177,6 +178,15 @@ class Recovery:
         if row is None:
             raise CmctlError("the recovered PostgreSQL does not say where it stopped")
         return RecoveredServer(row[0], str(row[1]), row[2], counts)
+
+    def _set_password(self, connection: psycopg.Connection[Any]) -> None:
+        if self.superuser_password is None:
+            return
+        secret = connection.pgconn.encrypt_password(
+            self.superuser_password.encode(), self.superuser.encode(), b"scram-sha-256"
+        ).decode()
+        role = sql.Identifier(self.superuser)
+        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(secret)))
 
     def _count(self, folder: Path, database: str, tables: Sequence[str]) -> Iterator[tuple[str, int | None]]:
         with self.connected(folder, database) as connection:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess  # our own console script, with arguments of ours
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,11 @@ ARCHIVE = "vectors.tar"
 
 @dataclass(frozen=True)
 class VectorSnapshots:
-    """``command`` is ``claude-memory-mcp``, ``config_file`` its configuration."""
+    """``command`` is ``claude-memory-mcp``, ``config_file`` its configuration; without ``environment`` it gets ours."""
 
     command: Path
     config_file: Path
+    environment: Mapping[str, str] | None = None
 
     def take(self, target: Path) -> dict[str, str | int | float | None]:
         """Write the vectors into the new folder ``target`` and return what they are. Raises CmctlError."""
@@ -28,7 +30,7 @@ class VectorSnapshots:
 
     def _run(self, *arguments: str) -> dict[str, str | int | float | None]:
         command = [str(self.command), *arguments, "--config", str(self.config_file)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
             reason = lines[0].removeprefix("error: ") if lines else f"exit code {done.returncode}"

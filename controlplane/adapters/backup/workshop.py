@@ -32,6 +32,7 @@ class RestoreWorkshop:
     """``live`` maps parts to where their data are in use; ``staging`` and ``aside`` are on the same file system.
 
     ``require_usable`` looks at a prepared configuration and raises CmctlError when this program cannot run with it.
+    ``owner_of_vectors`` is whom they belong to when that is not us.
     """
 
     catalogue: Catalogue
@@ -43,6 +44,7 @@ class RestoreWorkshop:
     journal_file: Path
     tables: Mapping[str, Sequence[str]]
     require_usable: Callable[[Path], None] = lambda _: None
+    owner_of_vectors: tuple[int, int] | None = None
 
     def free_bytes(self) -> int:
         """Free space where the data go."""
@@ -85,6 +87,9 @@ class RestoreWorkshop:
             (target / _IDENTITY_MEMBER).unlink(missing_ok=True)
             for path in files_below(target):
                 sync_file(path)
+            if self.owner_of_vectors is not None:
+                for path in (target, *target.rglob("*")):
+                    os.chown(path, *self.owner_of_vectors)
             sync_folders(target)
 
     def _copy(self, source: Path, target: Path) -> None:

@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 # What to look at; PostgreSQL's cluster unit carries the version of the distribution in its name.
 UNITS = {
     "postgresql": "postgresql@*-main.service",
+    "wal_receiver": "claude-memory-wal-receiver.service",
     "qdrant": "qdrant.service",
     "mcp_server": "claude-memory-mcp.service",
     "node_exporter": "prometheus-node-exporter.service",
@@ -63,7 +64,9 @@ class SystemdServiceManager:
         return next(status for status in self.statuses() if status.component == component)
 
     def start(self, component: str) -> None:
-        """Start a component and return at once."""
+        """Start a component and return at once, also one that systemd has given up starting."""
+        self._check_name(component)
+        self._systemctl(["reset-failed", UNITS[component]], self._control_timeout_seconds)
         self._control("start", component, "--no-block")
 
     def stop(self, component: str) -> None:

@@ -37,7 +37,9 @@ def backup(context: click.Context) -> None:
 @click.option("--scheduled", is_flag=True, hidden=True, help="The daemon runs this and keeps the ledger itself.")
 @output_option
 @click.pass_obj
-def create(invocation: Invocation, wants_full: bool = False, scheduled: bool = False, output: str = "table") -> None:
+def create(
+    invocation: Invocation, wants_full: bool = False, scheduled: bool = False, output: str = "table"
+) -> int | None:
     """Make a recovery set now.
 
     The set appears in the list when all of it is safely on disk; a run that
@@ -48,9 +50,12 @@ def create(invocation: Invocation, wants_full: bool = False, scheduled: bool = F
     from controlplane.cli.signals import end_like_ctrl_c
     from controlplane.config.load import locate
     from controlplane.wiring.backup import backup_maker, recorded
+    from controlplane.wiring.on_host import run_as_control_plane
 
     end_like_ctrl_c()
     settings = load_settings(invocation)
+    if (code := run_as_control_plane(settings)) is not None:
+        return code
     maker = backup_maker(settings, locate(invocation.config, invocation.data_dir))
     steps = stderr_steps()
     try:
@@ -61,6 +66,7 @@ def create(invocation: Invocation, wants_full: bool = False, scheduled: bool = F
         steps.done()
     made = _files(invocation).find(manifest.id)
     emit(made, output, lambda: _details(made))
+    return None
 
 
 @backup.command("list")
@@ -96,10 +102,15 @@ def verify(invocation: Invocation, ids: tuple[str, ...], wants_all: bool, output
     from controlplane.cli.backup_progress import stderr_steps
     from controlplane.cli.settings import load_settings
     from controlplane.cli.signals import end_like_ctrl_c
+    from controlplane.config.load import locate
     from controlplane.wiring.backup import verifier
+    from controlplane.wiring.on_host import run_as_control_plane
 
     end_like_ctrl_c()
-    service, steps = verifier(load_settings(invocation)), stderr_steps()
+    settings = load_settings(invocation)
+    if (code := run_as_control_plane(settings)) is not None:
+        return code
+    service, steps = verifier(settings, locate(invocation.config, invocation.data_dir)), stderr_steps()
     chosen = [_files(invocation).find(id).id for id in ids]
     if wants_all:
         chosen = [item.id for item in _files(invocation).sets() if item.complete]
@@ -115,7 +126,7 @@ def verify(invocation: Invocation, ids: tuple[str, ...], wants_all: bool, output
 @click.option("--dry-run", is_flag=True, help="Show what would go and why; delete nothing.")
 @output_option
 @click.pass_obj
-def prune(invocation: Invocation, dry_run: bool, output: str) -> None:
+def prune(invocation: Invocation, dry_run: bool, output: str) -> int | None:
     """Delete the sets that no rule of backup.retention wants, and WAL that no kept set needs.
 
     The newest good set is never deleted, nor one that a kept set builds on.
@@ -124,8 +135,11 @@ def prune(invocation: Invocation, dry_run: bool, output: str) -> None:
     from controlplane.cli.backup_progress import PlainSteps
     from controlplane.cli.settings import load_settings
     from controlplane.wiring.backup import pruner
+    from controlplane.wiring.on_host import run_as_control_plane
 
     settings = load_settings(invocation)
+    if (code := run_as_control_plane(settings)) is not None:
+        return code
     done = pruner(settings).prune(dry_run)
     copies: Sequence[PrunedCopies] = ()
     if settings.backup.copies:
@@ -141,6 +155,7 @@ def prune(invocation: Invocation, dry_run: bool, output: str) -> None:
         ],
     }
     emit(data, output, lambda: _prune_table(done, copies))
+    return None
 
 
 @backup.command()
@@ -209,12 +224,14 @@ backup.add_command(dump)
 def receive_wal(invocation: Invocation) -> None:
     """Stream WAL into the archive; what the component wal_receiver runs."""
     from controlplane.cli.settings import load_settings
+    from controlplane.config.load import locate
     from controlplane.wiring.backup import wal_receiver
 
     def say(text: str) -> None:
         click.echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {text}", err=True)
 
-    wal_receiver(load_settings(invocation), say).receive(say)
+    locations = locate(invocation.config, invocation.data_dir)
+    wal_receiver(load_settings(invocation), locations, say).receive(say)
 
 
 def _files(invocation: Invocation) -> "Files":

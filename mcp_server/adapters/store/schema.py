@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
+from psycopg.errors import InsufficientPrivilege
 
 from mcp_server.errors import StoreUnavailable
 
@@ -27,9 +28,21 @@ async def migrate(connection: AsyncConnection[Any], *, from_scratch: bool = Fals
     """Create or upgrade the schema in one transaction and return its version.
 
     A fresh database gets schema.sql, or all migrations one by one when ``from_scratch``. Several servers may start
-    at once: an advisory lock lets one work and the others find it done.
-    Raises StoreUnavailable when the database has a newer schema than this program.
+    at once: an advisory lock lets one work and the others find it done. A role that may not make tables is content
+    with a current schema.
+    Raises StoreUnavailable when the database has a newer schema than this program, or an older one that another role
+    has to update.
     """
+    try:
+        return await _migrate(connection, from_scratch)
+    except InsufficientPrivilege as error:
+        raise StoreUnavailable(
+            "the tables are not current and this role may not change them",
+            hint="systemctl start claude-memory-mcp-schema; or claude-memory-mcp migrate with the owner's role",
+        ) from error
+
+
+async def _migrate(connection: AsyncConnection[Any], from_scratch: bool) -> int:
     newest = max(migrations())
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -51,10 +64,12 @@ async def migrate(connection: AsyncConnection[Any], *, from_scratch: bool = Fals
 
 
 async def _version(connection: AsyncConnection[Any]) -> int:
-    await connection.execute(
-        "CREATE TABLE IF NOT EXISTS schema_version"
-        " (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-    )
+    # Even IF NOT EXISTS asks for the right to make tables.
+    cursor = await connection.execute("SELECT to_regclass('schema_version') IS NOT NULL")
+    if await cursor.fetchone() != (True,):
+        await connection.execute(
+            "CREATE TABLE schema_version (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
     cursor = await connection.execute("SELECT coalesce(max(version), 0) FROM schema_version")
     row = await cursor.fetchone()
     return int(row[0]) if row else 0

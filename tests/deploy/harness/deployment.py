@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.deploy.harness.commands import wait_until
 from tests.deploy.harness.host import Host
-from tests.deploy.harness.playbooks import COMPONENTS, Outcome, cut_off, play, write_inventory
+from tests.deploy.harness.playbooks import Outcome, cut_off, play, write_inventory
 
 # Shorter than the defaults, so that an alert's journey takes seconds.
 SETTINGS = {
@@ -35,7 +35,7 @@ class Deployment:
 
     def _inventory(self) -> Path:
         variables = {"claude_memory_settings": self.settings, **self.variables}
-        return write_inventory(self.folder, {component: [self.host] for component in COMPONENTS}, variables)
+        return write_inventory(self.folder, self.checkout, self.host, variables)
 
     def deploy(self, *options: str) -> Outcome:
         """Run site.yml, which must succeed."""

@@ -7,10 +7,12 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from tests.deploy.harness.commands import run
 from tests.deploy.harness.host import Host
@@ -22,7 +24,6 @@ DEPLOYED = (
     "controlplane", "mcp_server", "roles", "playbooks", "plugins", "templates", "alert_rules", "objectives",
     "pyproject.toml", "requirements.lock",
 )  # fmt: skip
-COMPONENTS = ("postgresql", "mcp_server", "controlplane", "node_exporter", "alertmanager", "prometheus")
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,12 @@ def previous_checkout(target: Path) -> Path:
     return target
 
 
-def write_inventory(folder: Path, groups: Mapping[str, Sequence[Host]], variables: Mapping[str, object]) -> Path:
-    """An inventory of these hosts; ``variables`` belong to all of them."""
-    hosts = {host.name: host.inventory_variables() for members in groups.values() for host in members}
-    children = {group: {"hosts": {host.name: None for host in members}} for group, members in groups.items()}
-    inventory = {
-        "all": {"hosts": hosts, "children": {"claude_memory": {"children": children, "vars": dict(variables)}}}
-    }
+def write_inventory(folder: Path, checkout: Path, host: Host, variables: Mapping[str, object]) -> Path:
+    """The shipped inventory of a single host as a newcomer copies it: with this host in it, and variables added."""
+    text = (checkout / "inventories/single_host/hosts.yml").read_text().replace("memory.example.org", host.name)
+    inventory = yaml.safe_load(text)
+    inventory["all"]["hosts"][host.name] |= host.inventory_variables()
+    inventory["all"]["children"]["claude_memory"]["vars"] |= variables
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "hosts.yml").write_text(json.dumps(inventory, indent=1))
     return folder

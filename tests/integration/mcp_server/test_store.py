@@ -7,6 +7,9 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg.errors import InsufficientPrivilege
 
 from mcp_server.adapters.store.postgresql import PostgresqlStore
 from mcp_server.adapters.store.schema import migrate, migrations
@@ -62,6 +65,27 @@ async def test_a_newer_schema_is_not_touched(database_url: str) -> None:
         await connection.commit()
         with pytest.raises(StoreUnavailable, match="schema version 999"):
             await migrate(connection)
+
+
+async def test_a_role_that_may_only_change_rows_works_on_a_current_schema_and_says_what_an_old_one_needs(
+    database_url: str,
+) -> None:
+    role = f"application_{uuid4().hex}"
+    async with await AsyncConnection.connect(database_url, autocommit=True) as owner:
+        await owner.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'sesame'")
+        try:
+            as_application = make_conninfo(database_url, user=role, password="sesame")
+            async with await AsyncConnection.connect(as_application) as application:
+                with pytest.raises(StoreUnavailable, match="may not change them"):
+                    await migrate(application)
+            newest = await migrate(owner)
+            await owner.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
+            async with await AsyncConnection.connect(as_application) as application:
+                assert await migrate(application) == newest
+                with pytest.raises(InsufficientPrivilege):
+                    await application.execute("CREATE TABLE t (i int)")
+        finally:
+            await owner.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 async def test_a_batch_keeps_its_order_in_time(store: PostgresqlStore) -> None:

@@ -90,7 +90,7 @@ def test_secrets_come_from_a_file_the_environment_or_systemd(tmp_path: Path) -> 
     [
         (Secret(file=Path("/nowhere/secret")), "cannot be read"),
         (Secret(environment="NAME"), "NAME is not set"),
-        (Secret(credential="name"), "CREDENTIALS_DIRECTORY is not set"),
+        (Secret(credential="name"), "/etc/claude-memory/secrets/name"),
     ],
 )
 def test_a_missing_secret_says_where_it_was_looked_for(secret: Secret, problem: str) -> None:
