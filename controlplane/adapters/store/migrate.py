@@ -13,6 +13,9 @@ logger = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent
 _LOCK_KEY = 0x636D63746C  # "cmctl": only one process migrates at a time
+# Ends the name of a migration that the release before cannot live with. Every other one only adds, so that an upgrade
+# that failed can be rolled back: the release before works with the database that the newer one has migrated.
+BREAKING = "_breaking"
 
 
 @cache
@@ -36,7 +39,7 @@ def _read(path: Path) -> LiteralString:
 async def migrate(connection: AsyncConnection[Any]) -> list[str]:
     """Create or update the schema in one transaction; returns what was applied.
 
-    Raises CmctlError when the database was made by a newer version.
+    Raises CmctlError when a newer version has changed the database in a way that this one cannot live with.
     """
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_KEY])
@@ -67,9 +70,12 @@ async def _applied(connection: AsyncConnection[Any]) -> set[str] | None:
 
 def _pending(applied: set[str]) -> list[str]:
     unknown = sorted(applied - set(migrations()))
-    if unknown:
+    breaking = [name for name in unknown if name.endswith(BREAKING)]
+    if breaking:
         raise CmctlError(
-            f"the database has migrations that this version does not know: {', '.join(unknown)}",
+            f"the database has migrations that this version cannot live with: {', '.join(breaking)}",
             hint="run the newer version again, or restore the database from before the upgrade",
         )
+    if unknown:
+        logger.warning("A newer version has migrated the database", extra={"action": "migrate", "unknown": unknown})
     return [name for name in migrations() if name not in applied]

@@ -24,14 +24,19 @@ def migrations() -> dict[int, Path]:
     return {int(match.group(1)): path for path in files if (match := _FILE_NAME.match(path.name))}
 
 
+# A migration only adds, so that an upgrade that failed can be rolled back: the release before works with what the
+# newer one has made of the database. One that it cannot live with gets the first number of the next hundred.
+GENERATION = 100
+
+
 async def migrate(connection: AsyncConnection[Any], *, from_scratch: bool = False) -> int:
     """Create or upgrade the schema in one transaction and return its version.
 
     A fresh database gets schema.sql, or all migrations one by one when ``from_scratch``. Several servers may start
     at once: an advisory lock lets one work and the others find it done. A role that may not make tables is content
     with a current schema.
-    Raises StoreUnavailable when the database has a newer schema than this program, or an older one that another role
-    has to update.
+    Raises StoreUnavailable when the database has a schema that this program cannot live with, or an older one that
+    another role has to update.
     """
     try:
         return await _migrate(connection, from_scratch)
@@ -47,7 +52,7 @@ async def _migrate(connection: AsyncConnection[Any], from_scratch: bool) -> int:
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         current = await _version(connection)
-        if current > newest:
+        if current // GENERATION > newest // GENERATION:
             raise StoreUnavailable(
                 f"the database has schema version {current}, this program knows {newest}",
                 hint="install the newer version of the memory server",
@@ -57,7 +62,7 @@ async def _migrate(connection: AsyncConnection[Any], from_scratch: bool) -> int:
         else:
             for number in range(current + 1, newest + 1):
                 await connection.execute(_statements(migrations()[number]))
-        if current != newest:
+        if current < newest:
             await connection.execute("INSERT INTO schema_version (version) VALUES (%s)", (newest,))
             logger.info("Schema is current", extra={"action": "migrate", "from": current, "to": newest})
     return newest

@@ -58,6 +58,14 @@ async def test_several_servers_may_start_at_once(database_url: str) -> None:
     assert set(await asyncio.gather(*(start() for _ in range(6)))) == {max(migrations())}
 
 
+async def test_a_schema_that_a_newer_version_has_added_to_is_fine(database_url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(database_url) as connection:
+        newest = await migrate(connection)
+        await connection.execute("INSERT INTO schema_version (version) VALUES (%s)", (newest + 1,))
+        await connection.commit()
+        assert await migrate(connection) == newest
+
+
 async def test_a_newer_schema_is_not_touched(database_url: str) -> None:
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
         await migrate(connection)

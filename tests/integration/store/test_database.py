@@ -115,11 +115,20 @@ async def test_a_character_that_postgresql_cannot_store_is_refused_for_good(data
     assert database.is_up
 
 
-async def test_a_database_of_a_newer_version_is_refused(database: Database, database_url: str) -> None:
+async def test_a_database_that_a_newer_version_has_added_to_is_fine(database: Database, database_url: str) -> None:
     async with database.connection() as connection:
+        await connection.execute("ALTER TABLE alerts ADD COLUMN from_the_future integer")
         await connection.execute("INSERT INTO schema_migrations (name) VALUES ('9999_from_the_future')")
     other = Database(address_of(database_url))
-    with pytest.raises(CmctlError, match="9999_from_the_future"):
+    await other.connect()
+    await other.close()
+
+
+async def test_a_database_that_a_newer_version_has_broken_is_refused(database: Database, database_url: str) -> None:
+    async with database.connection() as connection:
+        await connection.execute("INSERT INTO schema_migrations (name) VALUES ('9999_from_the_future_breaking')")
+    other = Database(address_of(database_url))
+    with pytest.raises(CmctlError, match="9999_from_the_future_breaking"):
         await other.connect()
 
 
