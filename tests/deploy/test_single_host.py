@@ -203,8 +203,18 @@ def test_drift_is_repaired_and_files_of_the_user_are_left_alone(deployment: Depl
     host.execute(
         "sh", "-c", "echo '# Written by ansible-playbook, of an older profile' > /etc/prometheus/rules/old.yml"
     )
+    # As if an earlier inventory had had the vectors here.
+    unit = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target"
+    host.execute("sh", "-c", f"echo '{unit}' > /etc/systemd/system/qdrant.service")
+    host.execute("systemctl", "enable", "--now", "qdrant")
+    host.execute(
+        "sh", "-c", "mkdir /var/lib/qdrant; echo kept > /var/lib/qdrant/data; touch /etc/claude-memory/managed/qdrant"
+    )
     bring_own_things(deployment)
     outcome = deployment.deploy("--diff", "-v")
+    assert not host.succeeds("systemctl", "cat", "qdrant")
+    assert not host.succeeds("pgrep", "-f", "sleep infinity")
+    assert host.execute("cat", "/var/lib/qdrant/data") == "kept\n"
     assert outcome.changed >= 5
     assert CHANNEL not in outcome.output
     assert "# edited" not in host.execute("cat", "/etc/prometheus/prometheus.yml")
@@ -265,6 +275,20 @@ def test_an_alert_fires_is_stored_and_resolves(deployment: Deployment) -> None:
     host.execute("systemctl", "start", "claude-memory-mcp")
     wait_until(lambda: deployment.alerts().get("ClaudeMemoryMCPDown") == "resolved", "the alert to resolve", 120, 1)
     assert "ClaudeMemoryMCPDown" in host.execute("cat", "/var/log/claude-memory/alerts.log")
+
+
+def test_logs_are_rotated_and_no_line_is_lost(deployment: Deployment) -> None:
+    host = deployment.host
+    assert host.succeeds("systemctl", "-q", "is-active", "logrotate.timer")
+    for name in ("claude-memory", "postgresql-common"):
+        host.execute("logrotate", "--force", f"/etc/logrotate.d/{name}")
+    deployment.alert("StoredAfterTheRotation")
+    lines = host.execute("sh", "-c", "cat /var/log/claude-memory/alerts.log.1 /var/log/claude-memory/alerts.log")
+    assert "ClaudeMemoryMCPDown" in lines
+    assert "StoredAfterTheRotation" in lines
+    assert (
+        host.execute("stat", "-c", "%a %U", "/var/log/claude-memory/alerts.log").strip() == "640 claude-memory-control"
+    )
 
 
 def test_data_that_are_lost_come_back_from_the_recovery_set_and_the_archive(deployment: Deployment) -> None:
@@ -352,6 +376,6 @@ def test_removal_with_the_data_leaves_a_blank_host(deployment: Deployment) -> No
     options = ("-e", "claude_memory_confirm=claude-memory", "-e", "claude_memory_remove_data=true")
     outcome = deployment.play("playbooks/remove.yml", *options)
     assert outcome.returncode == 0, outcome.output[-4000:]
-    places = "/etc/claude-memory /var/lib/claude-memory /var/lib/postgresql /var/log/claude-memory"
+    places = "/etc/claude-memory /var/lib/claude-memory /var/lib/postgresql /var/lib/qdrant /var/log/claude-memory"
     left = deployment.host.execute("sh", "-c", f"ls -d {places} 2>/dev/null || true")
     assert left == ""
