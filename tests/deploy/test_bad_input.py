@@ -33,8 +33,8 @@ def deployment(make_host: Callable[[str, str], Host], checkout: Path, run_dir: P
         ),
         ({"claude_memory_objectives": "/nonexistent.yml"}, {}, "/nonexistent.yml: cannot be read"),
         ({"claude_memory_wheelhouse": "/nonexistent"}, {}, "is not a directory on the machine that runs Ansible"),
-        ({"claude_memory_pip_index_url": "http://192.0.2.77/simple"}, {}, "set it to an index that the host reaches"),
-        ({"claude_memory_apt_mirror": "http://192.0.2.77/debian"}, {}, "set it to a mirror that the host reaches"),
+        ({"claude_memory_pip_index_url": "http://192.0.2.77/simple"}, {}, "claude_memory_pip_index_url to an index"),
+        ({"claude_memory_apt_mirror": "http://192.0.2.77/debian"}, {}, "set claude_memory_apt_mirror to a mirror"),
     ],
 )
 def test_bad_input_is_refused_before_the_first_change(

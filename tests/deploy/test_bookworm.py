@@ -1,13 +1,17 @@
 """The same deployment on Debian 12: PostgreSQL 15, Python 3.11, Prometheus 2.42, Alertmanager 0.25."""
 
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.deploy.harness.base import mirror
+from tests.deploy.harness.commands import run
 from tests.deploy.harness.deployment import Deployment
 from tests.deploy.harness.host import Host
+from tests.deploy.harness.playbooks import CHECKOUT
 
 OURS = (
     "claude-memory-mcp",
@@ -22,6 +26,34 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def deployment(make_host: Callable[[str, str], Host], checkout: Path, run_dir: Path) -> Deployment:
     return Deployment(make_host("bookworm", "bookworm"), checkout, run_dir / "inventory-bookworm")
+
+
+@pytest.fixture(scope="module")
+def wheelhouse(run_dir: Path) -> Path:
+    """Every wheel that a host needs, fetched as docs/deployment.md says."""
+    locks = [str(CHECKOUT / name) for name in ("requirements.lock", "roles/_application/files/installer.lock")]
+    options = [word for lock in locks for word in ("-r", lock)]
+    folder = run_dir / "wheelhouse"
+    run(sys.executable, "-m", "pip", "download", "--quiet", "-d", str(folder), *options, timeout_seconds=600)
+    return folder
+
+
+def test_a_host_that_reaches_nothing_but_a_mirror_is_refused_until_it_is_given_what_to_use(
+    deployment: Deployment, wheelhouse: Path
+) -> None:
+    host = deployment.host
+    host.execute("sh", "-c", "echo 'deb http://127.0.0.1:9/debian bookworm main' > /etc/apt/sources.list")
+    host.execute("sh", "-c", "echo '127.0.0.1 pypi.org' >> /etc/hosts")
+    for sentence, variables in (
+        ("or set claude_memory_apt_mirror to a mirror", {}),
+        ("set claude_memory_pip_index_url to an index", {"claude_memory_apt_mirror": mirror()}),
+    ):
+        deployment.variables |= variables
+        outcome = deployment.play("site.yml")
+        assert outcome.returncode != 0
+        assert sentence in " ".join(outcome.output.split()), outcome.output[-3000:]
+        assert outcome.changed == 0
+    deployment.variables["claude_memory_wheelhouse"] = str(wheelhouse)
 
 
 def test_a_blank_host_becomes_green_although_runs_were_cut_off(deployment: Deployment) -> None:
