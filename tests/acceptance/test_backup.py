@@ -250,7 +250,7 @@ def test_ended_politely_it_clears_up(stack: EmbeddedStack, full: dict[str, Any])
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a small disk; test_restore has one for everybody")
-@pytest.mark.parametrize("phase", ["vectors"])
+@pytest.mark.parametrize("phase", ["postgresql", "vectors"])
 def test_a_disk_that_fills_while_a_set_is_made_is_one_sentence_and_no_set(stack: EmbeddedStack, phase: str) -> None:
     disk = stack.folder / "disk"
     disk.mkdir(exist_ok=True)
@@ -268,6 +268,20 @@ def test_a_disk_that_fills_while_a_set_is_made_is_one_sentence_and_no_set(stack:
     finally:
         stack.configure({})
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_postgresql_killed_under_it_is_one_sentence_and_no_set(stack: EmbeddedStack, full: dict[str, Any]) -> None:
+    listed = stack.json("backup", "list")
+    postmaster = int((stack.data_dir / "postgresql" / "postmaster.pid").read_text().split()[0])
+    command = stack.command("backup", "create", "--full")
+    with subprocess.Popen(command, env=stack.environment, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: list(sets_folder(stack).glob(".partial-*/postgresql/*")), what="the backup to be at work")
+        os.kill(postmaster, signal.SIGKILL)
+        _, messages = process.communicate()
+    assert (process.returncode in (1, 4), errors_in(messages)) == (True, 1), messages
+    assert stack.json("backup", "list") == listed
+    assert list(sets_folder(stack).glob(".partial-*")) == []
+    wait_until(lambda: stack.cmctl("up", *PARTS).returncode == 0, what="the stack after the crash")
 
 
 def test_postgresql_down_is_one_sentence(stack: EmbeddedStack, full: dict[str, Any]) -> None:

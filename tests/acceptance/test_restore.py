@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from mcp.client import Client
 
-from tests.support.backups import MEMORY_DATABASE, PARTS, connect, create, remember, sets_folder, value
+from tests.support.backups import MEMORY_DATABASE, PARTS, connect, create, errors_in, remember, sets_folder, value
 from tests.support.postgresql import binaries
 from tests.support.soak import length
 from tests.support.stack import EmbeddedStack, wait_until
@@ -275,6 +275,42 @@ def test_a_damaged_set_is_found_and_not_restored(stack: EmbeddedStack) -> None:
     assert json.loads(found.stdout)[0]["problems"] == [f"{damaged.relative_to(made['path'])} is not as it was written"]
     assert stack.json("backup", "show", "latest")["id"] != made["id"]
     assert create(stack)["parent_id"] != made["id"]
+
+
+def test_only_the_configuration(stack: EmbeddedStack) -> None:
+    create(stack)
+    before, written = history(stack), stack.config_file.read_text()
+    pids = {component: stack.pid(component) for component in ("postgresql", "mcp_server")}
+    stack.config_file.write_text(written.replace("for_scale: 0.02", "for_scale: 0.5"))
+    assert stack.config_file.read_text() != written
+    report = restore(stack, "--only", "configuration")
+    assert stack.config_file.read_text() == written
+    assert (report["reached_lsn"], report["problems"], history(stack)) == (None, [], before)
+    assert {component: stack.pid(component) for component in pids} == pids
+    back = stack.cmctl("restore", "--rollback", *CONFIRMED)
+    assert (back.returncode, "for_scale: 0.5" in stack.config_file.read_text()) == (0, True), back.stderr
+
+
+def test_only_the_vectors(stack: EmbeddedStack) -> None:
+    before, pid = history(stack), stack.pid("postgresql")
+    stack.down("mcp_server")
+    shutil.rmtree(stack.data_dir / "qdrant")
+    report = restore(stack, "--only", "vectors")
+    assert (report["vectors_surplus"], report["problems"], history(stack)) == (0, [], before)
+    assert found(stack, "memory number 7 about tea") == ["memory number 7 about tea"]
+    assert stack.pid("postgresql") == pid
+
+
+def test_no_room_to_prepare_is_one_sentence_and_production_goes_on(stack: EmbeddedStack) -> None:
+    pid = stack.pid("postgresql")
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+
+    result = stack.cmctl("restore", *CONFIRMED, preexec_fn=small_files)
+    assert (result.returncode, errors_in(result.stderr)) == (1, 1), result.stderr
+    assert (stack.pid("postgresql"), history(stack) > 0) == (pid, True)
+    assert not (stack.data_dir / "restoring").exists()
 
 
 def test_no_room_for_a_set_is_one_sentence_and_no_set(stack: EmbeddedStack) -> None:
