@@ -15,6 +15,8 @@ from mcp_server.settings_file import resolve
 from mcp_server.wiring import build_embedder, parts
 
 POLL_SECONDS = 0.2
+# While it indexes on a busy machine the server may take its time to answer.
+ANSWER_TIMEOUT = httpx2.Timeout(60.0, connect=5.0)
 
 
 async def run(settings: Settings) -> int:
@@ -69,9 +71,9 @@ def server_url(settings: Settings) -> str:
 
 async def _ask(client: httpx2.AsyncClient, method: str) -> dict[str, Any]:
     try:
-        response = await client.request(method, "/admin/reindex")
+        response = await client.request(method, "/admin/reindex", timeout=ANSWER_TIMEOUT)
     except httpx2.TransportError as error:
-        raise ServerUnreachable(f"memory server at {client.base_url}: {error}") from error
+        raise ServerUnreachable(f"memory server at {client.base_url}: {error or type(error).__name__}") from error
     if response.status_code not in (200, 202, 409):
         raise MemoryServerError(
             f"memory server at {client.base_url}: answers {response.status_code}",

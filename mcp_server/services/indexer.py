@@ -125,7 +125,6 @@ class Indexer:
             if memories:
                 await self._write(memories)
                 await self._settle_written()
-                await self._vectors.optimise()
             return bool(removed or memories)
 
     async def finish(self) -> None:

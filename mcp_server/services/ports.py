@@ -89,9 +89,6 @@ class VectorStore(Protocol):
     def ids(self) -> AsyncIterator[list[UUID]]:
         """All ids, page by page."""
 
-    async def optimise(self) -> None:
-        """Build what makes large collections fast, when there is enough to build it of."""
-
     async def copy(self) -> Path | None:
         """A consistent copy of the files, in a folder that the caller deletes; None when a server keeps them."""
 

@@ -151,9 +151,6 @@ class FakeVectors:
         self._look()
         yield list(self.points)
 
-    async def optimise(self) -> None:
-        self._look()
-
     async def copy(self) -> None:
         """Nothing is on disk."""
 

@@ -108,9 +108,6 @@ class QdrantServerVectors:
             if offset is None:
                 return
 
-    async def optimise(self) -> None:
-        """Nothing to do: the server does it."""
-
     async def copy(self) -> None:
         """The server keeps its files; after a restore its vectors are compared with PostgreSQL or made anew."""
 
