@@ -36,6 +36,7 @@ def backup_metrics(overview: Overview | None, limits: BackupLimits) -> Iterable[
     yield GaugeMetricFamily("cmctl_backup_sets_size_bytes", "Size of all sets.", total)
     yield from _of_wal(overview)
     yield from _of_newest(overview)
+    yield from _of_copies(overview)
     yield from drill_metrics(overview, limits)
 
 
@@ -62,3 +63,12 @@ def _of_newest(overview: Overview) -> Iterable[Metric]:
     for part in newest.parts:
         sizes.add_metric([part.name, newest.kind or ""], part.size_bytes)
     yield sizes
+
+
+def _of_copies(overview: Overview) -> Iterable[Metric]:
+    """In step with ``cmctl_backup_last_success_timestamp_seconds`` while the newest set is at every place."""
+    text = "When the newest set that was copied to this place was finished, Unix time; 0 without one."
+    times = GaugeMetricFamily("cmctl_backup_copied_timestamp_seconds", text, labels=["place"])
+    for place, newest in overview.copied.items():
+        times.add_metric([place], newest.finished_at.timestamp() if newest and newest.finished_at else 0)
+    yield times

@@ -121,7 +121,8 @@ def backup_files(settings: Settings) -> "BackupFiles":
     from controlplane.adapters.backup.view import BackupFiles
     from controlplane.adapters.backup.wal_archive import WalArchive
 
-    return BackupFiles(catalogue(settings), WalArchive(settings.backup_directory / "wal"))
+    places = [place.name for place in settings.backup.copies]
+    return BackupFiles(catalogue(settings), WalArchive(settings.backup_directory / "wal"), places)
 
 
 def drill_records(settings: Settings) -> "DrillRecords":

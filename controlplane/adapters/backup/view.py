@@ -1,22 +1,24 @@
 """What is in the backup directory, as it is shown."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controlplane.adapters.backup.catalogue import Catalogue, StoredSet
 from controlplane.adapters.backup.drill_records import DrillRecords
 from controlplane.adapters.backup.wal_archive import WalArchive
-from controlplane.domain.backup.overview import Overview, SetView, WalView, view_of
+from controlplane.domain.backup.overview import Overview, SetView, WalView, newest_good, view_of
 from controlplane.domain.backup.verification import Verification
 from controlplane.domain.backup.wal import Segment, gaps
 
 
 @dataclass(frozen=True)
 class BackupFiles:
-    """Reads the catalogue and the archive; a set's manifest is read once."""
+    """Reads the catalogue and the archive; a set's manifest is read once. ``copy_places`` are those configured."""
 
     catalogue: Catalogue
     archive: WalArchive
+    copy_places: Sequence[str] = ()
 
     def sets(self) -> list[SetView]:
         """Every set, newest first."""
@@ -32,13 +34,21 @@ class BackupFiles:
         """Everything at this moment."""
         folder = self.catalogue.folder
         usage = shutil.disk_usage(folder) if folder.is_dir() else None
+        sets = self.sets()
         return Overview(
-            sets=self.sets(),
+            sets=sets,
             wal=self._wal(),
             free_bytes=usage.free if usage else 0,
             total_bytes=usage.total if usage else 0,
             drills=DrillRecords(self.catalogue).reports(),
+            copied={place: newest_good(self._copied(sets, place)) for place in self.copy_places},
         )
+
+    def _copied(self, sets: Sequence[SetView], place: str) -> list[SetView]:
+        there = {
+            line["id"] for line in self.catalogue.history() if line["event"] == "copied" and line["place"] == place
+        }
+        return [item for item in sets if item.id in there]
 
     def _wal(self) -> WalView:
         lives = self.archive.lives()

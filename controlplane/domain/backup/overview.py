@@ -1,7 +1,7 @@
 """Recovery sets and the WAL archive as people and programs are shown them. Field names are a contract."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -59,13 +59,17 @@ class WalView:
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything at one moment; sets and drills newest first."""
+    """Everything at one moment; sets and drills newest first.
+
+    ``copied`` has the newest good set that was brought to each configured place of copies, None where there is none.
+    """
 
     sets: Sequence[SetView] = ()
     wal: WalView = WalView()
     free_bytes: int = 0
     total_bytes: int = 0
     drills: Sequence[DrillReport] = ()
+    copied: Mapping[str, SetView | None] = field(default_factory=dict)
 
     @property
     def newest(self) -> SetView | None:

@@ -65,5 +65,16 @@ def test_a_failed_drill_keeps_the_measures_of_the_last_that_passed() -> None:
     assert found["cmctl_backup_wal_gaps"] == 1
 
 
+def test_a_place_of_copies_has_the_time_of_the_newest_set_there_and_0_without_one() -> None:
+    sets = [full_set(1, MIB), full_set(2, MIB)]
+    (family,) = [
+        family
+        for family in backup_metrics(Overview(sets, copied={"disk": sets[1], "bucket": None}), LIMITS)
+        if family.name == "cmctl_backup_copied_timestamp_seconds"
+    ]
+    told = {sample.labels["place"]: sample.value for sample in family.samples}
+    assert told == {"disk": (NOW - timedelta(days=2)).timestamp(), "bucket": 0}
+
+
 def test_a_directory_that_cannot_be_read_says_only_that() -> None:
     assert values(None) == {"cmctl_backup_directory_readable": 0}
