@@ -73,7 +73,7 @@ def test_it_is_told_everywhere(stack: EmbeddedStack) -> None:
     assert value(stack, row, CONTROLPLANE_DATABASE) == "passed"
     assert stack.json("jobs", "history", "--task", "backup_drill")[0]["outcome"] == "succeeded"
     assert "by past drills" in stack.cmctl("restore", "--dry-run").stdout
-    drills = stack.json("slo", "report", "--objective", "memory-availability", "--window", "1d")["recovery"]["drills"]
+    drills = stack.json("slo", "report", "--objective", "mcp-availability", "--window", "1d")["recovery"]["drills"]
     assert (drills["done"], drills["failed"], drills["newest"]) == (1, 0, latest["set_id"])
 
 

@@ -41,14 +41,13 @@ class BackupFiles:
             free_bytes=usage.free if usage else 0,
             total_bytes=usage.total if usage else 0,
             drills=DrillRecords(self.catalogue).reports(),
-            copied={place: newest_good(self._copied(sets, place)) for place in self.copy_places},
+            copied=self._copied(sets),
         )
 
-    def _copied(self, sets: Sequence[SetView], place: str) -> list[SetView]:
-        there = {
-            line["id"] for line in self.catalogue.history() if line["event"] == "copied" and line["place"] == place
-        }
-        return [item for item in sets if item.id in there]
+    def _copied(self, sets: Sequence[SetView]) -> dict[str, SetView | None]:
+        told = self.catalogue.history() if self.copy_places else []
+        there = {(line["place"], line["id"]) for line in told if line["event"] == "copied"}
+        return {place: newest_good([item for item in sets if (place, item.id) in there]) for place in self.copy_places}
 
     def _wal(self) -> WalView:
         lives = self.archive.lives()
