@@ -79,7 +79,8 @@ def build_recovery(settings: Settings, database: Database) -> RecordedRecovery:
     """Backups from the catalogue, drills from the action ledger."""
     from controlplane.wiring.backup import backup_files
 
-    sets = backup_files(settings) if settings.mode == "embedded" else None
+    has_sets = settings.mode == "embedded" or settings.postgresql.installed is not None
+    sets = backup_files(settings) if has_sets else None
     return RecordedRecovery(sets, PostgresActionLedger(database))
 
 

@@ -57,7 +57,7 @@ class RecordedRecovery:
 
     async def _backups(self) -> tuple[tuple[BackupFact, ...], str | None]:
         if self._sets is None:
-            return (), "backups of a deployed system are not ours"
+            return (), "PostgreSQL is on another host, and so are its backups"
         try:
             sets = await asyncio.to_thread(self._sets.sets)
         except (OSError, CmctlError) as error:
