@@ -1,17 +1,13 @@
 """The section ``anomaly`` of ``cmctl.yml``: what is watched, how often, and what is told."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Seconds = Annotated[float, Field(gt=0)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from controlplane.config.section import Seconds, Section
 
 
-class AnomalyWatch(_Section):
+class AnomalyWatch(Section):
     """One query whose series are scored."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Unique name, snake_case.")
@@ -28,7 +24,7 @@ class AnomalyWatch(_Section):
     )
 
 
-class ForecastResource(_Section):
+class ForecastResource(Section):
     """Something that can be full."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Unique name, snake_case.")
@@ -45,7 +41,7 @@ class ForecastResource(_Section):
     )
 
 
-class Anomaly(_Section):
+class Anomaly(Section):
     """Series that are scored as they stream, and what is told of them. See docs/anomaly.md."""
 
     enabled: bool = Field(True, description="Watch at all.")

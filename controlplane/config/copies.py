@@ -3,21 +3,18 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from controlplane.config.notifications import Name, SecretReference
 from controlplane.config.retention import Retention
+from controlplane.config.section import Section
 
 # What sftp takes on a line of its own without quoting.
 RemotePath = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/~-]+$")]
 AgeKey = Annotated[str, Field(pattern=r"^age1[02-9ac-hj-np-z]{58}$")]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SshPlace(_Section):
+class SshPlace(Section):
     """A folder on another host, by OpenSSH's sftp; an account that may do nothing else is enough."""
 
     host: str = Field(
@@ -29,7 +26,7 @@ class SshPlace(_Section):
     )
 
 
-class S3Place(_Section):
+class S3Place(Section):
     """A bucket of S3 or of something compatible."""
 
     bucket: str = Field(
@@ -52,7 +49,7 @@ class S3Place(_Section):
         return self
 
 
-class CopyPlace(_Section):
+class CopyPlace(Section):
     """One place: a directory, another host, or a bucket."""
 
     name: Name = Field(description="Unique name.")

@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from controlplane.config.section import Section
 
 Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
 
 
-class Flapping(BaseModel):
+class Flapping(Section):
     """When an alert is said to flap, and when it is calm again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     fires: int = Field(
         4, ge=3, le=50, description="An alert flaps when it began to fire so often within `window_seconds`."

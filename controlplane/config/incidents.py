@@ -1,12 +1,12 @@
 """The section ``incidents`` of ``cmctl.yml``."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from controlplane.config.section import Section
 
 
-class Incidents(BaseModel):
+class Incidents(Section):
     """P0 and P1 alerts open incidents. See docs/incidents.md."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     enabled: bool = Field(True, description="Open incidents; off, alerts are only alerts.")
     join_window_seconds: float = Field(

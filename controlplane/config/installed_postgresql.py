@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from controlplane.config.section import Section
 
 
-class InstalledPostgreSQL(BaseModel):
+class InstalledPostgreSQL(Section):
     """PostgreSQL of the distribution. site.yml writes this on the host that has it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     programs: Path = Field(description="Folder of pg_basebackup and the others.")
     data: Path = Field(description="Data directory of the cluster.")

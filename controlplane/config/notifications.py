@@ -6,19 +6,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-Seconds = Annotated[float, Field(gt=0)]
+from controlplane.config.section import Seconds, Section
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 WEEKDAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri")
 # Names that mean something else than a configured receiver.
 RESERVED_RECEIVERS = frozenset({"dead_mans_switch"})
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def existing_time_zone(name: str) -> str:
@@ -30,7 +27,7 @@ def existing_time_zone(name: str) -> str:
     return name
 
 
-class SecretReference(_Section):
+class SecretReference(Section):
     """Where a secret is: exactly one of the three. It is read when it is needed and never logged."""
 
     file: Path | None = Field(None, description="File whose content, without the final newline, is the secret.")
@@ -44,7 +41,7 @@ class SecretReference(_Section):
         return self
 
 
-class Receiver(_Section):
+class Receiver(Section):
     """A person or a group, and the one channel that reaches them."""
 
     name: Name = Field(description="Unique name, by which routes mean it.")
@@ -65,7 +62,7 @@ class Receiver(_Section):
     timeout_seconds: Seconds = Field(20, le=300, description="An attempt that takes longer has failed.")
 
 
-class TimeWindow(_Section):
+class TimeWindow(Section):
     """A part of the week, for example business hours."""
 
     time_zone: str = Field("UTC", description="IANA name, for example Asia/Shanghai.")
@@ -77,7 +74,7 @@ class TimeWindow(_Section):
     _zone_exists = field_validator("time_zone")(existing_time_zone)
 
 
-class Route(_Section):
+class Route(Section):
     """Which alerts go to which receivers. Every condition that is given must hold."""
 
     name: Name = Field(description="Unique name.")
@@ -104,7 +101,7 @@ class Route(_Section):
         return labels
 
 
-class Cooldown(_Section):
+class Cooldown(Section):
     """Seconds between two messages that the same alert fires, by severity."""
 
     critical: float = Field(60, ge=0, description="Severity critical.")
@@ -113,7 +110,7 @@ class Cooldown(_Section):
     info: float = Field(3600, ge=0, description="Severity info, and severities that are none of these.")
 
 
-class Schedule(_Section):
+class Schedule(Section):
     """People who take turns to be on call."""
 
     name: Name = Field(description="Unique name, also among the receivers.")
@@ -132,7 +129,7 @@ class Schedule(_Section):
         return moment
 
 
-class Chain(_Section):
+class Chain(Section):
     """Who is told when nobody takes an alert on."""
 
     name: Name = Field(description="Unique name.")
@@ -144,7 +141,7 @@ class Chain(_Section):
     )
 
 
-class ResponseTimes(_Section):
+class ResponseTimes(Section):
     """Seconds in which somebody has to take an alert on, by priority; then it goes a step further."""
 
     P0: Seconds = Field(900, description="Priority P0: 15 minutes.")
@@ -153,7 +150,7 @@ class ResponseTimes(_Section):
     P3: Seconds = Field(86400, description="Priority P3: 24 hours.")
 
 
-class Canary(_Section):
+class Canary(Section):
     """A harmless alert that travels the whole way, and a switch outside that is called only while it arrives."""
 
     interval_seconds: float = Field(300, ge=1, description="How often one is sent.")
@@ -164,7 +161,7 @@ class Canary(_Section):
     )
 
 
-class Notifications(_Section):
+class Notifications(Section):
     """Telling people. Without receivers nobody is told."""
 
     receivers: list[Receiver] = Field(default_factory=list, description="Who can be told.")

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from controlplane.config.section import Seconds, Section
 from controlplane.domain.duration import parse_duration
 from controlplane.domain.slo import objective as domain
 from controlplane.domain.slo.selector import parse_selector
@@ -48,16 +49,9 @@ Duration = Annotated[str, AfterValidator(_duration)]
 Selector = Annotated[str, AfterValidator(_selector)]
 Query = Annotated[str, Field(min_length=1), AfterValidator(_query)]
 DEFAULT_STEP_SECONDS = 15.0
-PositiveSeconds = Annotated[float, Field(gt=0)]
 
 
-class Part(BaseModel):
-    """Base of every part: unknown keys are errors, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CalendarWindow(Part):
+class CalendarWindow(Section):
     """A calendar unit and the time zone its midnights are in."""
 
     unit: domain.Calendar = Field(description="day, week (from Monday), month or quarter.")
@@ -66,7 +60,7 @@ class CalendarWindow(Part):
     )
 
 
-class TimeWindow(Part):
+class TimeWindow(Section):
     """Exactly one of a rolling duration and a calendar unit."""
 
     rolling: Duration | None = Field(None, description="The latest so much time, for example 30d.")
@@ -79,14 +73,14 @@ class TimeWindow(Part):
         return self
 
 
-class GoodWhen(Part):
+class GoodWhen(Section):
     """A comparison, in OpenSLO's words."""
 
     op: domain.Comparison = Field("gte", description="gte, gt, lte, lt, eq or ne.")
     value: float = Field(1.0, allow_inf_nan=False, description="What the gauge is compared with.")
 
 
-class Gauge(Part):
+class Gauge(Section):
     """Time during which a gauge such as `up` compares well."""
 
     kind: Literal["gauge"] = Field(description="Names this indicator.")
@@ -104,7 +98,7 @@ class Gauge(Part):
         )
 
 
-class RatioMetric(Part):
+class RatioMetric(Section):
     """Events: a total counter, and a counter of the good or of the bad ones."""
 
     kind: Literal["ratio_metric"] = Field(description="Names this indicator.")
@@ -124,25 +118,25 @@ class RatioMetric(Part):
         return domain.CounterIndicator(parse_selector(self.total), parse_selector(self.good or self.bad or ""), part_is)
 
 
-class Latency(Part):
+class Latency(Section):
     """Events of a classic histogram that were fast enough."""
 
     kind: Literal["latency"] = Field(description="Names this indicator.")
     histogram: Selector = Field(description="Histogram without _bucket, for example http_request_duration_seconds.")
-    threshold_seconds: PositiveSeconds = Field(description="Slowest good event; must be the bound of a bucket.")
+    threshold_seconds: Seconds = Field(description="Slowest good event; must be the bound of a bucket.")
 
     def to_domain(self) -> domain.Indicator:
         """The indicator as the mathematics takes it."""
         return domain.LatencyIndicator(parse_selector(self.histogram), self.threshold_seconds)
 
 
-class LatencyQuantile(Part):
+class LatencyQuantile(Section):
     """Time, slice by slice, during which a quantile of a classic histogram is low enough."""
 
     kind: Literal["latency_quantile"] = Field(description="Names this indicator.")
     histogram: Selector = Field(description="Histogram without _bucket.")
     quantile: float = Field(gt=0, lt=1, description="For example 0.95.")
-    threshold_seconds: PositiveSeconds = Field(description="A slice is good when its quantile is at most this.")
+    threshold_seconds: Seconds = Field(description="A slice is good when its quantile is at most this.")
     slice: Duration = Field("5m", description="Width of a slice.")
 
     def to_domain(self) -> domain.Indicator:
@@ -152,7 +146,7 @@ class LatencyQuantile(Part):
         )
 
 
-class Freshness(Part):
+class Freshness(Section):
     """Time during which the newest of some timestamps is young enough."""
 
     kind: Literal["freshness"] = Field(description="Names this indicator.")
@@ -164,7 +158,7 @@ class Freshness(Part):
         return domain.FreshnessIndicator(parse_selector(self.timestamp), parse_duration(self.max_age))
 
 
-class QueryRatio(Part):
+class QueryRatio(Section):
     """Any two PromQL queries of one series each; `$window` in them is the width one value stands for."""
 
     kind: Literal["query_ratio"] = Field(description="Names this indicator.")
@@ -188,7 +182,7 @@ AnyIndicator = Annotated[
 ]
 
 
-class Sampling(Part):
+class Sampling(Section):
     """How samples become slots of time."""
 
     step: Duration | None = Field(None, description="Slot; default: the scrape interval of cmctl.yml.")
@@ -211,7 +205,7 @@ class Sampling(Part):
         return domain.Sampling(step, staleness, parse_duration(self.bridge), tuple(self.replica_labels))
 
 
-class Alerting(Part):
+class Alerting(Section):
     """How the generated alerts behave."""
 
     enabled: bool = Field(True, description="Whether burn-rate alerts are generated.")
@@ -224,7 +218,7 @@ class Alerting(Part):
     absent_after: Duration = Field("10m", description="Alert when there has been no data for so long.")
 
 
-class Objective(Part):
+class Objective(Section):
     """One service level objective."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{1,60}[a-z0-9]$", description="Unique name, such as mcp-availability.")
@@ -263,7 +257,7 @@ class Objective(Part):
         )
 
 
-class ObjectivesFile(Part):
+class ObjectivesFile(Section):
     """The whole of ``objectives/<profile>.yml``."""
 
     profile: str = Field(description="Name of the profile; the name of the file.")

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from controlplane.config.section import Section
 from controlplane.domain.maintenance_entry import parse_matcher
 from controlplane.domain.payload_text import PayloadProblem
 
@@ -15,11 +16,7 @@ Restartable = Literal["postgresql", "qdrant", "mcp_server", "node_exporter", "pr
 FORBIDDEN_VERBS = frozenset({"up", "down", "serve", "restore", "completion"})
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Remedy(_Section):
+class Remedy(Section):
     """One remedy: which alerts it is for, and exactly one of service, playbook and command."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Unique name, snake_case.")
@@ -67,7 +64,7 @@ class Remedy(_Section):
         return self
 
 
-class Remediation(_Section):
+class Remediation(Section):
     """Remedies that the control plane tries by itself. See docs/incidents.md."""
 
     enabled: bool = Field(False, description="Try remedies at all.")

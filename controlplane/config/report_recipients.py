@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from controlplane.config.section import Section
 
 
-class ReportRecipient(BaseModel):
+class ReportRecipient(Section):
     """A receiver of notifications that is sent reports."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     receiver: str = Field(description="Name of one of `notifications.receivers`.")
     kinds: list[Literal["day", "week", "month"]] = Field(

@@ -1,12 +1,12 @@
 """How much to keep; used by ``backup.retention`` and by each place of ``backup.copies``."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from controlplane.config.section import Section
 
 
-class Retention(BaseModel):
+class Retention(Section):
     """Which sets ``backup prune`` keeps: those that any rule wants, what they build on, and always the newest."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     last: int = Field(8, ge=1, description="So many newest sets.")
     within_days: float = Field(2, ge=0, description="Every set that is younger.")

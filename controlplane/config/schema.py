@@ -9,21 +9,19 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from controlplane.config.anomaly import Anomaly
-from controlplane.config.backup_drill import BackupDrill
-from controlplane.config.copies import CopyPlace
+from controlplane.config.backup import Backup
 from controlplane.config.flapping import Flapping
 from controlplane.config.incidents import Incidents
 from controlplane.config.installed_postgresql import InstalledPostgreSQL
 from controlplane.config.notifications import Notifications
 from controlplane.config.remediation import Remediation
 from controlplane.config.report_recipients import ReportRecipient
-from controlplane.config.retention import Retention
+from controlplane.config.section import Seconds, Section
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
 
 COMPONENTS = (
     "postgresql",
@@ -39,12 +37,6 @@ COMPONENTS = (
 ComponentName = Literal[
     "postgresql", "wal_receiver", "qdrant", "mcp_server", "node_exporter", "prometheus", "alertmanager", "controlplane"
 ]
-
-
-class Section(BaseModel):
-    """Base of every section: unknown keys are errors, values do not change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Ports(Section):
@@ -258,42 +250,6 @@ class Webhook(Section):
     journal_max_mb: int = Field(
         1024, ge=1, description="Alerts that wait for PostgreSQL may take this much disk; beyond it, posts get 503."
     )
-
-
-class Backup(Section):
-    """Recovery sets and the WAL archive."""
-
-    directory: Path | None = Field(
-        None, description="Where sets and WAL go; default: backups/ in the data directory. Another disk is better."
-    )
-    schedule: str = Field("0 */6 * * *", description="When a set is made: cron expression of five fields, in UTC.")
-    full_every_days: float = Field(7, gt=0, description="Incremental sets build on a full one for so long.")
-    max_rate_mb: int | None = Field(
-        None, ge=1, le=1024, description="Upper bound of what a backup reads from PostgreSQL, MB a second."
-    )
-    max_slot_wal_keep_size_mb: int = Field(
-        4096,
-        ge=64,
-        description="So much WAL PostgreSQL keeps for an archive that does not take it; then the archive starts anew.",
-    )
-    verify_schedule: str = Field("45 4 * * *", description="When sets are verified that are due for it.")
-    verify_again_days: float = Field(30, gt=0, description="A set that was found good is read again after so long.")
-    prune_schedule: str = Field("30 5 * * *", description="When sets that no rule wants any more are deleted.")
-    max_age_hours: float = Field(26, gt=0, description="The status is WARNING when the newest set is older.")
-    timeout_seconds: Seconds = Field(6 * 3600, description="A scheduled backup that takes longer is ended.")
-    retention: Retention = Retention()
-    drill: BackupDrill = BackupDrill()
-    copies: list[CopyPlace] = Field(default_factory=list, description="Other places that sets and WAL are brought to.")
-    copy_schedule: str = Field(
-        "20,50 * * * *", description="When sets and finished WAL are brought there; sets also at once when made."
-    )
-
-    @model_validator(mode="after")
-    def _places_differ(self) -> "Backup":
-        names = [place.name for place in self.copies]
-        if len(set(names)) != len(names):
-            raise ValueError("two copies have one name")
-        return self
 
 
 class Slo(Section):
