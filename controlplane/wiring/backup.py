@@ -13,15 +13,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controlplane.config.load import Locations
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
 from controlplane.domain.backup.limits import BackupLimits
-from controlplane.domain.job import JobOutcome, JobRun, Schedule
+from controlplane.domain.job import JobOutcome, JobRun
 from controlplane.errors import CmctlError, DependencyUnreachable, Refused
-from controlplane.services.jobs import Task
 
 if TYPE_CHECKING:
     from controlplane.adapters.backup.catalogue import Catalogue
@@ -234,78 +233,3 @@ def retention_policy(wanted: "Retention") -> "RetentionPolicy":
         monthly=wanted.monthly,
         yearly=wanted.yearly,
     )
-
-
-def backup_tasks(settings: Settings, locations: Locations) -> list[Task]:
-    """The scheduled tasks, each a process of its own, so that the daemon stays small and quick."""
-
-    async def cmctl(*arguments: str) -> Any:
-        from controlplane.adapters.own_command import run_cmctl
-
-        return await run_cmctl(locations.config_file, locations.data_dir, ["backup", *arguments, "--json"])
-
-    async def create() -> str:
-        made = await cmctl("create", "--scheduled")
-        told = f"{made['id']}, {made['kind']}, {made['size_bytes']} bytes"
-        if not settings.backup.copies:
-            return told
-        try:
-            return f"{told}; {await copy()}"
-        except CmctlError as error:  # the set is there; the task backup_copy tries again and tells
-            return f"{told}; not copied: {error.message}"
-
-    async def copy() -> str:
-        copied = await cmctl("copy")
-        return "; ".join(
-            f"{len(item['sets'])} sets, {item['wal_files']} WAL files to {item['place']}" for item in copied
-        )
-
-    async def verify() -> str:
-        return f"{len(await cmctl('verify'))} sets verified"
-
-    async def prune() -> str:
-        pruned = await cmctl("prune")
-        return (
-            f"{sum(not item['keep'] for item in pruned['sets'])} sets and {len(pruned['wal_files'])} WAL files deleted"
-        )
-
-    async def drill() -> str:
-        done = await cmctl("drill", "--scheduled")
-        return f"{done['set_id']} restored in {done['rto_seconds']} s"
-
-    backup, seconds = settings.backup, settings.backup.timeout_seconds
-    copying = Task(
-        "backup_copy",
-        "Bring recovery sets and WAL to the places of backup.copies.",
-        Schedule(cron=backup.copy_schedule),
-        copy,
-        timeout_seconds=seconds,
-    )
-    make = "Make a recovery set: PostgreSQL, vectors, configuration."
-    tasks = [
-        Task("backup", make, Schedule(cron=backup.schedule), create, catch_up=True, timeout_seconds=seconds),
-        Task(
-            "backup_verify",
-            "Verify the recovery sets that are due for it.",
-            Schedule(cron=backup.verify_schedule),
-            verify,
-            timeout_seconds=seconds,
-        ),
-        Task(
-            "backup_prune",
-            "Delete the recovery sets and the WAL that the retention policy wants no longer.",
-            Schedule(cron=backup.prune_schedule),
-            prune,
-            timeout_seconds=seconds,
-        ),
-        Task(
-            "backup_drill",
-            "Restore the newest recovery set beside production, look at it, measure.",
-            Schedule(cron=backup.drill.schedule),
-            drill,
-            catch_up=True,
-            timeout_seconds=seconds,
-        ),
-        *([copying] if backup.copies else []),
-    ]
-    return tasks if settings.mode == "embedded" else [task for task in tasks if task.name != "backup_drill"]

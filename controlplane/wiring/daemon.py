@@ -52,7 +52,8 @@ from controlplane.services.retention import Retention
 from controlplane.services.silences import SilenceKeeper
 from controlplane.services.standby import StandbyGuard, work_while_allowed
 from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies, build_forecasts
-from controlplane.wiring.backup import backup_files, backup_limits, backup_tasks
+from controlplane.wiring.backup import backup_files, backup_limits
+from controlplane.wiring.backup_tasks import backup_tasks
 from controlplane.wiring.checks import build_engine
 from controlplane.wiring.flapping import flapping_limits
 from controlplane.wiring.incidents import build_incidents
@@ -156,7 +157,7 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     tasks = task_table(settings, engine, retention, mover, reconciliation, maintenance.silences)
     tasks |= slo_tasks(settings, slo_board)
     if settings.mode == "embedded" or settings.postgresql.installed:
-        tasks |= {task.name: task for task in backup_tasks(settings, locations)}
+        tasks |= backup_tasks(settings, locations)
     tasks |= notification_tasks(settings, notifications, outbox)
     tasks["slo_reports"] = report_task(locations, notifications.something_to_send)
     tasks["planned_work"] = work_task(layout, database)

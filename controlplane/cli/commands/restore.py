@@ -1,6 +1,8 @@
 """``cmctl restore``."""
 
 import sys
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,14 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
+    from controlplane.cli.backup_progress import LiveSteps, PlainSteps
     from controlplane.domain.backup.restoring import RestorePlan, RestoreReport
     from controlplane.domain.backup.target import RecoveryTarget
-    from controlplane.services.backup.ports import Progress
+    from controlplane.services.backup.restore import Restorer
+    from controlplane.services.backup.restore_plan import RestorePlanner, Wish
     from controlplane.services.planned_work import Working
 
 Part = Literal["postgresql", "vectors", "configuration"]
 # A restore that nobody ended does not exclude more than this.
-LONGEST_SECONDS = 4 * 3600
+LONGEST = timedelta(hours=4)
 BY_DEFAULT: tuple[Part, ...] = ("postgresql", "vectors")
 
 
@@ -85,54 +89,73 @@ def restore(
     _require_new(into)
     locations = locate(invocation.config, invocation.data_dir)
     planner, service = restorer(load_settings(invocation), locations, steps, into.absolute() if into else None)
+    work = _Work(invocation, planner, service, steps, confirm, author, output)
     try:
         if drop_replaced:
-            _confirmed(planner.name, confirm)
-            dropped = service.drop_replaced()
-            steps.done()
-            emit(dropped.to_json(), output, lambda: f"restore {dropped.id}: dropped what it replaced")
-            return None
+            return work.drop_replaced()
         if rollback:
-            _confirmed(planner.name, confirm)
-            stops = service.components.running()
-            with _recorded(invocation, "the latest restore", "rollback of the latest restore", stops, steps, author):
-                journal = service.rollback(steps)
-            steps.done()
-            emit(journal.to_json(), output, lambda: f"restore {journal.id}: rolled back")
-            return None
-        wish = Wish(id, target, timeline, only or BY_DEFAULT)
-        plan = planner.plan(wish)
-        if dry_run:
-            emit(plan, output, lambda: _plan(plan, into))
-            return None
-        click.echo(_plan(plan, into), err=True)
-        if into is None:
-            _confirmed(plan.confirm_name, confirm)
-            reason = f"restore of {plan.set_id} up to {plan.target}"
-            with _recorded(invocation, plan.set_id, reason, plan.stops, steps, author) as working:
-                report = service.restore(plan, wish, steps)
-                working.detail = "; ".join([f"{reason}, RTO {report.rto_seconds:.1f} s", *report.problems])
-                working.outcome = "failed" if report.problems else "succeeded"
-        else:
-            report = service.restore_beside(plan, wish, steps)
+            return work.roll_back()
+        return work.restore(Wish(id, target, timeline, only or BY_DEFAULT), into, dry_run)
     finally:
         steps.done()
-    emit(report, output, lambda: _report(report))
-    return 1 if report.problems else 0
 
 
-def _recorded(
-    invocation: Invocation, subject: str, reason: str, stops: "Sequence[str]", steps: "Progress", author: str | None
-) -> "AbstractContextManager[Working]":
-    """In the action ledger, and in maintenance for what runs and is stopped; what was down before stays an outage."""
-    from datetime import timedelta
+@dataclass(frozen=True)
+class _Work:
+    """What the command can do. Each returns the exit code."""
 
-    from controlplane.cli.settings import load_settings
-    from controlplane.domain.component import services_of
-    from controlplane.wiring.planned_work import planned_work
+    invocation: Invocation
+    planner: "RestorePlanner"
+    service: "Restorer"
+    steps: "PlainSteps | LiveSteps"
+    confirm: str | None
+    author: str | None
+    output: str
 
-    settings, longest = load_settings(invocation), timedelta(seconds=LONGEST_SECONDS)
-    return planned_work(settings, "restore", subject, reason, services_of(stops), longest, steps.note, author)
+    def drop_replaced(self) -> int:
+        _confirmed(self.planner.name, self.confirm)
+        dropped = self.service.drop_replaced()
+        self.steps.done()
+        emit(dropped.to_json(), self.output, lambda: f"restore {dropped.id}: dropped what it replaced")
+        return 0
+
+    def roll_back(self) -> int:
+        _confirmed(self.planner.name, self.confirm)
+        stops = self.service.components.running()
+        with self._recorded("the latest restore", "rollback of the latest restore", stops):
+            journal = self.service.rollback(self.steps)
+        self.steps.done()
+        emit(journal.to_json(), self.output, lambda: f"restore {journal.id}: rolled back")
+        return 0
+
+    def restore(self, wish: "Wish", into: Path | None, dry_run: bool) -> int:
+        plan = self.planner.plan(wish)
+        if dry_run:
+            emit(plan, self.output, lambda: _plan(plan, into))
+            return 0
+        click.echo(_plan(plan, into), err=True)
+        report = self.service.restore_beside(plan, wish, self.steps) if into else self._in_place(plan, wish)
+        self.steps.done()
+        emit(report, self.output, lambda: _report(report))
+        return 1 if report.problems else 0
+
+    def _in_place(self, plan: "RestorePlan", wish: "Wish") -> "RestoreReport":
+        _confirmed(plan.confirm_name, self.confirm)
+        reason = f"restore of {plan.set_id} up to {plan.target}"
+        with self._recorded(plan.set_id, reason, plan.stops) as working:
+            report = self.service.restore(plan, wish, self.steps)
+            working.detail = "; ".join([f"{reason}, RTO {report.rto_seconds:.1f} s", *report.problems])
+            working.outcome = "failed" if report.problems else "succeeded"
+        return report
+
+    def _recorded(self, subject: str, reason: str, stops: "Sequence[str]") -> "AbstractContextManager[Working]":
+        """In the action ledger, and in maintenance for what runs and is stopped; what was down before is an outage."""
+        from controlplane.cli.settings import load_settings
+        from controlplane.domain.component import services_of
+        from controlplane.wiring.planned_work import planned_work
+
+        settings, services = load_settings(self.invocation), services_of(stops)
+        return planned_work(settings, "restore", subject, reason, services, LONGEST, self.steps.note, self.author)
 
 
 def _target(time: str | None, lsn: str | None, name: str | None) -> "RecoveryTarget":

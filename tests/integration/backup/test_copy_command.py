@@ -15,7 +15,7 @@ import pytest
 
 from controlplane.adapters.backup.catalogue import Catalogue
 from controlplane.config.load import Locations, load
-from controlplane.wiring.backup import backup_tasks
+from controlplane.wiring.backup_tasks import backup_tasks
 from tests.integration.backup.test_copies import content, make
 from tests.support.stack import EmbeddedStack
 
@@ -127,10 +127,10 @@ def test_killed_at_any_moment_the_next_run_finishes_it(host: Host) -> None:
 
 def test_the_daemon_copies_on_schedule_where_there_is_a_place(host: Host) -> None:
     locations = Locations(host.stack.config_file, host.stack.data_dir)
-    names = [task.name for task in backup_tasks(load(locations), locations)]
+    names = backup_tasks(load(locations), locations)
     assert "backup_copy" in names
     host.stack.configure({})
-    assert "backup_copy" not in [task.name for task in backup_tasks(load(locations), locations)]
+    assert "backup_copy" not in backup_tasks(load(locations), locations)
 
 
 def test_nothing_heavy_is_loaded_before_something_is_copied() -> None:
