@@ -9,19 +9,21 @@ by stdin only and never go out again.
 
 import json
 import logging
-import re
 import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
+
+from controlplane.adapters.notifiers.refusals import refusal
 
 PING_SECONDS = 15
 # Answers that the same message will get again.
 PERMANENT = frozenset({400, 401, 403, 404, 405, 406, 410, 411, 413, 414, 415, 422})
-_STATUS = re.compile(r"error=(\d{3})\b")
 _write_lock = threading.Lock()
+_answers = threading.local()  # what the channel said to the message of this thread
 
 
 def main() -> None:
@@ -30,11 +32,26 @@ def main() -> None:
 
     logging.getLogger("apprise").addHandler(logging.NullHandler())  # what it says comes back with the outcome
     logging.getLogger("apprise").propagate = False
+    _watch_answers()
     apprise.Apprise().add("json://localhost")  # loads every channel now, not when the first alert waits
     _answer({"id": 0, "succeeded": True, "detail": f"apprise {apprise.__version__}", "can_retry": True})
     for line in sys.stdin:
         request = json.loads(line)
         threading.Thread(target=_serve, args=(request,), daemon=True).start()
+
+
+def _watch_answers() -> None:
+    """Remember what a channel answers: Apprise looks at the HTTP status only, and keeps the body to itself."""
+    import requests
+
+    send = requests.Session.send
+
+    def watched(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        response = send(session, request, **options)
+        _answers.said.append((response.status_code, response.content))
+        return response
+
+    setattr(requests.Session, "send", watched)  # noqa: B010 - the one place that all channels pass
 
 
 def _serve(request: Mapping[str, Any]) -> None:
@@ -49,6 +66,7 @@ def _serve(request: Mapping[str, Any]) -> None:
 def _notify(request: Mapping[str, Any]) -> tuple[bool, str, bool]:
     import apprise
 
+    _answers.said = []
     # each message has its own thread, and the daemon its own patience: Apprise's small pool would make channels wait
     service = apprise.Apprise(asset=apprise.AppriseAsset(service_timeout=0, app_id="Claude memory"))
     if not service.add(request["url"]):
@@ -58,8 +76,11 @@ def _notify(request: Mapping[str, Any]) -> tuple[bool, str, bool]:
     )
     said = "; ".join(entry.message for entry in result.logs())
     if result:
+        scheme = urlsplit(request["url"]).scheme.lower()
+        for refused in filter(None, [refusal(scheme, body) for _, body in _answers.said]):
+            return False, refused.detail, refused.can_retry
         return True, said or "the channel took it", True
-    statuses = {int(status) for status in _STATUS.findall(said)}
+    statuses = {status for status, _ in _answers.said}
     return False, said or "the channel did not take it and did not say why", not statuses & PERMANENT
 
 
