@@ -9,10 +9,12 @@ from controlplane.config.default_checks import local_url
 from controlplane.config.default_watches import watches
 from controlplane.config.schema import Settings
 from controlplane.domain.anomaly.watch import Watch
+from controlplane.domain.slo.unusual import AnomalyReport
 from controlplane.errors import CmctlError, UsageProblem
 from controlplane.services.anomaly.ports import PointSource
 from controlplane.services.anomaly.scan import Scanned, scan_all
 from controlplane.services.anomaly.stretch import Stretch, read_stretch
+from controlplane.services.slo.report.anomalies import Found, read_anomalies
 
 _STEPS_A_QUERY = 5000
 
@@ -30,6 +32,17 @@ async def stretch_of(settings: Settings, episode: Mapping[str, Any]) -> Stretch:
     started = datetime.fromisoformat(episode["started_at"]).timestamp()
     now = datetime.now(UTC).timestamp()
     return await read_stretch(point_source(settings), {**episode, "started_at_seconds": started}, now)
+
+
+async def anomalies_between(settings: Settings, store: Found, start: datetime, end: datetime) -> AnomalyReport:
+    """What began between two moments, for a report, with pictures of the most serious."""
+    source = point_source(settings)
+
+    async def draw(view: Mapping[str, Any]) -> Stretch:
+        started = {"started_at_seconds": view["started_at"].timestamp()}
+        return await read_stretch(source, {**view, **started}, datetime.now(UTC).timestamp())
+
+    return await read_anomalies(store, {watch.name: watch for watch in watches(settings)}, draw, start, end)
 
 
 async def past_of(settings: Settings, query: str, start: datetime, step_seconds: float) -> list[tuple[int, float]]:

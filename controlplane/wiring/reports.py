@@ -10,6 +10,7 @@ from importlib.metadata import version
 from controlplane.adapters.prometheus_samples import PrometheusSamples
 from controlplane.adapters.report.render import ReportRenderer
 from controlplane.adapters.store.actions import PostgresActionLedger
+from controlplane.adapters.store.anomalies import PostgresAnomalyStore
 from controlplane.adapters.store.database import Database
 from controlplane.adapters.store.incidents import PostgresIncidents
 from controlplane.adapters.store.slo_days import PostgresDayStore
@@ -29,6 +30,7 @@ from controlplane.domain.slo.objective import Objective
 from controlplane.domain.slo.outlook import Outlook
 from controlplane.domain.slo.report import Report
 from controlplane.domain.slo.report_period import ReportPeriod
+from controlplane.domain.slo.unusual import AnomalyReport
 from controlplane.services.slo.report.alert_facts import SourcedAlerts
 from controlplane.services.slo.report.compose import compose
 from controlplane.services.slo.report.incidents import read_incidents
@@ -61,10 +63,20 @@ async def make_report(settings: Settings, objectives: Sequence[Objective], perio
             memory, recovery = prometheus_memory(settings), build_recovery(settings, database)
             reporter = SloReporter(source, alerts, maintenances, _now, origin, days, memory, recovery)
             report = await reporter.report(objectives, period)
+            anomalies = await _anomalies(settings, database, report.start, report.end)
         incidents = await read_incidents(PostgresIncidents(database), report.start, report.end, public_url(settings))
-        return replace(report, outlook=await _outlook(settings), incidents=incidents)
+        return replace(report, outlook=await _outlook(settings), incidents=incidents, anomalies=anomalies)
     finally:
         await database.close()
+
+
+async def _anomalies(settings: Settings, database: Database, start: datetime, end: datetime) -> AnomalyReport | None:
+    """Anomalies of the report's time, None where nothing is watched."""
+    if not settings.anomaly.enabled:
+        return None
+    from controlplane.wiring.anomaly_reading import anomalies_between
+
+    return await anomalies_between(settings, PostgresAnomalyStore(database), start, end)
 
 
 async def _outlook(settings: Settings) -> Outlook | None:

@@ -12,7 +12,7 @@ import jinja2
 from controlplane.adapters.report.fonts import font_folders
 from controlplane.adapters.report.markdown import quoted
 from controlplane.config.paths import resource_dir
-from controlplane.services.slo.report.document import Chart, Document, Table
+from controlplane.services.slo.report.document import Chart, Document, Drawing, Table
 
 
 class ReportRenderer:
@@ -39,11 +39,12 @@ class ReportRenderer:
         from controlplane.adapters.report.charts import draw_all
 
         if self._drawn is None or self._drawn[0] is not document:
-            self._drawn = (document, draw_all(document.charts))
+            drawn = {drawing.name: drawing.svg for drawing in document.drawings}
+            self._drawn = (document, {**draw_all(document.charts), **drawn})
         return self._drawn[1]
 
 
-_KINDS = {"Table": "table", "Chart": "chart", "Text": "text"}
+_KINDS = {"Table": "table", "Chart": "chart", "Drawing": "chart", "Text": "text"}
 
 
 @cache
@@ -58,7 +59,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["md"] = quoted
     environment.tests["table"] = lambda block: isinstance(block, Table)
-    environment.tests["chart"] = lambda block: isinstance(block, Chart)
+    environment.tests["chart"] = lambda block: isinstance(block, (Chart, Drawing))
     return environment
 
 

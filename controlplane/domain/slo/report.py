@@ -15,6 +15,7 @@ from controlplane.domain.slo.recovery import RecoveryHistory, RecoveryReport, re
 from controlplane.domain.slo.report_period import ReportPeriod
 from controlplane.domain.slo.response import AlertFact, Response, behind, response
 from controlplane.domain.slo.timeline import Minute, Point, Stretch, Timeline
+from controlplane.domain.slo.unusual import AnomalyReport
 from controlplane.domain.slo.windows import Period
 
 LOSSES_SHOWN = 10
@@ -130,7 +131,7 @@ class Report:
     """All objectives. ``period`` is None when each is reported over its own window.
 
     ``maintenance_problem`` says why maintenance is not known, and so none excluded. ``recovery`` is None where nobody
-    asked for backups and drills; so are ``outlook`` (forecasts) and ``incidents``.
+    asked for backups and drills; so are ``outlook`` (forecasts), ``incidents`` and ``anomalies``.
     """
 
     profile: str
@@ -146,6 +147,7 @@ class Report:
     recovery: RecoveryReport | None = None
     outlook: Outlook | None = None
     incidents: IncidentHistory | None = None
+    anomalies: AnomalyReport | None = None
 
     @property
     def start(self) -> datetime:

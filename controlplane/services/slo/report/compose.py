@@ -7,6 +7,7 @@ from controlplane.domain.slo.figures import Verdict
 from controlplane.domain.slo.report import ObjectiveReport, Report
 from controlplane.domain.slo.report_period import ReportPeriod
 from controlplane.domain.slo.response import Response
+from controlplane.services.slo.report.anomalies import anomaly_section
 from controlplane.services.slo.report.appendix import how_section
 from controlplane.services.slo.report.document import Block, Cell, Document, Inline, Section, Table, Text, plain
 from controlplane.services.slo.report.formats import DASH, Formats
@@ -34,6 +35,7 @@ def compose(report: Report, language: Language, time_zone: str) -> Document:
         Section("maintenance", say("maintenance"), _maintenance(report, formats)),
         *recovery_section(report.recovery, formats),
         *outlook_section(report.outlook, formats),
+        *anomaly_section(report.anomalies, formats),
         *(objective_section(one, report.history, formats) for one in objectives),
         how_section(objectives, formats),
     ]

@@ -89,7 +89,17 @@ class Chart:
     time_zone: str
 
 
-Block = Text | Table | Chart
+@dataclass(frozen=True)
+class Drawing:
+    """A picture that is made already: one ``<svg>`` element, whose text is quoted."""
+
+    name: str
+    title: str
+    description: str
+    svg: str
+
+
+Block = Text | Table | Chart | Drawing
 
 
 @dataclass(frozen=True)
@@ -121,6 +131,11 @@ class Document:
     def charts(self) -> list[Chart]:
         """Every chart, in order."""
         return [block for section in self.sections for block in section.blocks if isinstance(block, Chart)]
+
+    @property
+    def drawings(self) -> list[Drawing]:
+        """Every drawing, in order."""
+        return [block for section in self.sections for block in section.blocks if isinstance(block, Drawing)]
 
 
 def plain(text: str, kind: str = "", href: str = "") -> Cell:

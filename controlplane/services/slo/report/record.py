@@ -8,6 +8,7 @@ from controlplane.domain.slo.report_period import ReportPeriod
 from controlplane.domain.slo.response import AlertFact, Response
 from controlplane.domain.slo.timeline import Minute, Point
 from controlplane.services.slo.present import figures_record
+from controlplane.services.slo.report.anomalies import anomaly_record
 from controlplane.services.slo.report.incidents import incident_records
 from controlplane.services.slo.report.outlook import outlook_record
 from controlplane.services.slo.report.recovery import recovery_record
@@ -37,6 +38,7 @@ def report_record(report: Report) -> Record:
         "incidents": incident_records(report.incidents, report.objectives),
         "recovery": recovery_record(report.recovery),
         "outlook": outlook_record(report.outlook),
+        "anomalies": anomaly_record(report.anomalies),
     }
 
 

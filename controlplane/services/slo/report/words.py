@@ -332,6 +332,22 @@ WORDS: dict[str, tuple[str, str]] = {
         "以 {at} 为准，与报告周期无关。趋势已剔除学习到的日、周规律；最后一天的直线外推（predict_linear）仅供对照。"
         "“更晚”表示超出预测范围或不会用满。",
     ),
+    # What was unusual
+    "anomalies": ("Anomalies", "异常"),
+    "anomalies_began": ("Began", "开始"),
+    "anomalies_ended": ("Ended", "结束"),
+    "anomalies_severity": ("Severity", "级别"),
+    "anomalies_what": ("What was unusual", "异常内容"),
+    "anomalies_verdict": ("Verdict", "反馈"),
+    "anomalies_lasts": ("it lasts", "仍在持续"),
+    "anomalies_none": ("None began in this time.", "本时段内没有新的异常。"),
+    "anomalies_count": ("The {shown} most serious of {total}.", "共 {total} 个，列出最严重的 {shown} 个。"),
+    "anomalies_unjudged": ("None was judged yet.", "尚无反馈。"),
+    "anomalies_precision": (
+        "Of {judged} judged so far, {real} were real.",
+        "迄今 {judged} 个有反馈，其中 {real} 个属实。",
+    ),
+    "anomalies_problem": ("Anomalies are not known: {problem}", "异常情况未知：{problem}"),
     # Format
     "colon": (": ", "："),
     "list_separator": (", ", "、"),

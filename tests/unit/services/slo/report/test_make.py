@@ -194,7 +194,7 @@ async def test_the_record_has_the_keys_of_the_contract() -> None:
     record = report_record(await make_report())
     assert set(record) == {
         "profile", "verdict", "generated_at", "version", "source", "complete", "period", "start", "end",
-        "maintenance_problem", "objectives", "alerts", "incidents", "recovery", "outlook",
+        "maintenance_problem", "objectives", "alerts", "incidents", "recovery", "outlook", "anomalies",
     }  # fmt: skip
     one = record["objectives"][0]
     assert {
