@@ -53,12 +53,16 @@ class DraftAlert:
 def plan_alerts(
     episodes: Sequence[Episode], watches: Mapping[str, Watch], policy: AlertPolicy, links: AlertLinks, was_storm: bool
 ) -> list[DraftAlert]:
-    """The alerts that should fire now. A storm is over when half as many as start one are left."""
+    """The alerts that should fire now. A storm is over when half as many as start one are left.
+
+    What is not told yet counts for a storm: series that go mad together do not all do so in the same minute.
+    """
     least = SEVERITIES.index(policy.least_severity)
-    told = [item for item in episodes if item.is_open and SEVERITIES.index(item.severity) >= least]
+    lasting = [item for item in episodes if item.is_open]
+    told = [item for item in lasting if SEVERITIES.index(item.severity) >= least]
     most = policy.most_alerts // 2 if was_storm else policy.most_alerts
-    if len(told) > most:
-        return [_storm(told, links)]
+    if told and len(lasting) > most:
+        return [_storm(lasting, links)]
     return [_single(item, watches.get(item.watch), links) for item in told]
 
 

@@ -52,6 +52,13 @@ def test_a_storm_ends_when_half_is_left(count: int, was_storm: bool, alerts: int
     assert len(plan_alerts(episodes, {"latency": WATCH}, AlertPolicy(most_alerts=10), LINKS, was_storm)) == alerts
 
 
+def test_the_first_of_many_is_not_told_on_its_own() -> None:
+    beginning = [episode(number, samples=1) for number in range(1, 40)]
+    assert plan_alerts(beginning, {"latency": WATCH}, AlertPolicy(), LINKS, was_storm=False) == []
+    (draft,) = plan_alerts([episode(0), *beginning], {"latency": WATCH}, AlertPolicy(), LINKS, was_storm=False)
+    assert draft.annotations["summary"] == "40 series are anomalous at once: latency (40)"
+
+
 def test_what_is_less_than_asked_for_is_not_told() -> None:
     glitch, lasting = episode(0, samples=1), episode(1)
     ended = episode(2, ended_at=1_700_000_100.0)
