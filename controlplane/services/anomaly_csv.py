@@ -7,7 +7,9 @@ from controlplane.errors import CmctlError
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive times are read as UTC, and compared with naive
 _EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)
 # Epoch numbers beyond these are milliseconds, microseconds, nanoseconds: seconds would lie after the year 5000.
-_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
+_LEAST_MILLISECONDS = 1e11
+_UNITS = ((1e17, 1e9), (1e14, 1e6), (_LEAST_MILLISECONDS, 1e3))
+_TOO_LATE = 1e30
 _NO_NUMBER = frozenset({"", "nan", "null", "none", "na", "n/a", "-"})
 _HINT = "the first line must be: timestamp,value"
 
@@ -41,18 +43,30 @@ def parse_time(text: str) -> float:
     Raises:
         ValueError: when it is neither.
     """
+    # The plain number of seconds comes first, as it is the commonest; a date with its hyphen is not tried in vain.
+    if text[4:5] != "-":
+        try:
+            number = float(text)
+        except ValueError:
+            pass
+        else:
+            if -_LEAST_MILLISECONDS < number < _LEAST_MILLISECONDS:
+                return number
+    return _other_time(text)
+
+
+def _other_time(text: str) -> float:
+    """A date, quoted text, or a number of smaller units."""
     if "-" in text[1:] or ":" in text:
         moment = datetime.fromisoformat(text.strip(' "'))
         return (moment - (_EPOCH if moment.tzinfo is None else _EPOCH_UTC)).total_seconds()
     number = float(text.strip(' "'))
     size = abs(number)
-    for limit, factor in _UNITS:
-        if size >= limit:
-            number /= factor
-            break
-    if not size < 1e21:
+    if size < _LEAST_MILLISECONDS:
+        return number
+    if not size < _TOO_LATE:
         raise ValueError(text)
-    return number
+    return number / next(factor for limit, factor in _UNITS if size >= limit)
 
 
 def parse_value(text: str) -> float:

@@ -44,30 +44,30 @@ class Scorer:
             BadSeries: when the input is not ``timestamp,value`` rows.
         """
         for chunk in chunks:
-            lines = (self._rest + chunk).split(b"\n")
-            self._rest = lines.pop()
-            if lines:
-                yield self._score_lines(lines)
+            complete, end, rest = chunk.rpartition(b"\n")
+            if end:
+                yield self._score_lines(self._rest + complete)
+                self._rest = rest
+            else:
+                self._rest += rest
         if self._rest or not self._lines:
-            yield self._score_lines([self._rest])
+            yield self._score_lines(self._rest)
         self._sum_up()
 
-    def _score_lines(self, lines: list[bytes]) -> str:
+    def _score_lines(self, text: bytes) -> str:
+        """Scored text of whole lines; the last one comes without its end."""
         scored: list[str] = []
         if not self._lines:
-            check_header(lines[0], self.name)
+            header, _, text = text.partition(b"\n")
+            check_header(header, self.name)
             scored.append(HEADER)
             self._lines = 1
-            lines = lines[1:]
         observe, model, add = self.model.observe, self.model, scored.append
-        for line in lines:
+        for line in _decoded(text):
             self._lines += 1
-            text = line.decode("utf-8", "replace")
-            if text.endswith("\r"):
-                text = text[:-1]
-            if not text:
+            if not line:
                 continue
-            time_text, _, value_text = text.partition(",")
+            time_text, _, value_text = line.partition(",")
             if "," in value_text:
                 value_text = value_text.partition(",")[0]
             try:
@@ -79,7 +79,7 @@ class Scorer:
                     self._note(Status(model.status))
                 elif score >= ALERT_SCORE and self._explain:
                     self._notice(sentence(model.explain(), parse_time(time_text)))
-            add(f"{time_text},{value_text},{score:.9g}")
+            add(f"{time_text},{value_text},{score:.9g}" if score else f"{time_text},{value_text},0")
         return "\n".join(scored) + "\n" if scored else ""
 
     def _unreadable_row(self, time_text: str) -> float:
@@ -109,3 +109,11 @@ class Scorer:
                 self._notice(f"{self.name}: {self._counts[status]} {text}")
         if self._unreadable > 1:
             self._notice(f"{self.name}: {self._unreadable} rows could not be read, scored 0")
+
+
+def _decoded(text: bytes) -> list[str]:
+    """The lines, whichever way they end."""
+    decoded = text.decode("utf-8", "replace")
+    if "\r" in decoded:
+        decoded = decoded.removesuffix("\r").replace("\r\n", "\n")
+    return decoded.split("\n")

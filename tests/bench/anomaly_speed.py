@@ -1,22 +1,28 @@
 """How fast series are scored, against the bare cost of reading and echoing the same CSV in the same run."""
 
+import os
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from controlplane.domain.anomaly.ensemble import SeriesModel
-from controlplane.domain.anomaly.state import dump
+from controlplane.domain.anomaly.state import dump, load
+from controlplane.domain.anomaly.track import Track
+from controlplane.domain.anomaly.watch import SeriesKey
 from controlplane.services.anomaly_csv import parse_time, parse_value
 from controlplane.services.anomaly_scoring import Scorer
-from tests.bench.series.shapes import web_latency
+from tests.bench.series.shapes import TUNING, web_latency
 
 _POINTS = 50_000
 _ROUNDS = 5
 _SERIES = 10_000
 _CADENCE_SECONDS = 15.0
+_LEARNT_SAMPLES = 3000
+_LIVE_STEPS = 5
 
 
 def run() -> dict[str, Any]:
@@ -32,16 +38,45 @@ def run() -> dict[str, Any]:
         figures["detectors"].append(_rate(lambda: _observe(samples)))
         figures["csv_stream"].append(_rate(lambda: _stream(chunks)))
     medians = {name: statistics.median(rates) for name, rates in figures.items()}
-    model = SeriesModel()
-    for sample in samples:
-        model.observe(*sample)
     return {
         "points_per_second": {name: round(rate) for name, rate in medians.items()},
         "best_points_per_second": {name: round(max(rates)) for name, rates in figures.items()},
         "csv_stream_relative_to_bare_echo": round(medians["csv_stream"] / medians["bare_csv_echo"], 3),
-        "state_bytes": len(dump(model)),
-        "share_of_a_core_for_10000_series_each_15_s": round(_SERIES / _CADENCE_SECONDS / medians["detectors"], 4),
+        "live_series": _live(),
     }
+
+
+def _live() -> dict[str, Any]:
+    """10,000 series of ten families that have learnt (every bin of their week), then a sample each every 15 seconds."""
+    states, tails = [], []
+    for shape in TUNING.values():
+        times, values = shape(np.random.default_rng(7), _LEARNT_SAMPLES + _LIVE_STEPS)
+        model = SeriesModel()
+        for sample in zip(times[:_LEARNT_SAMPLES].tolist(), values[:_LEARNT_SAMPLES].tolist(), strict=True):
+            model.observe(*sample)
+        states.append(dump(model))
+        end = float(times[_LEARNT_SAMPLES])
+        following = values[_LEARNT_SAMPLES:].tolist()
+        tails.append([(end + _CADENCE_SECONDS * at, value) for at, value in enumerate(following)])
+    before = _resident_bytes()
+    tracks = [Track(SeriesKey("bench", (("n", str(n)),)), load(states[n % len(states)])) for n in range(_SERIES)]
+    resident = (_resident_bytes() - before) / _SERIES
+    shares = []
+    for step in range(_LIVE_STEPS):
+        begin = time.process_time()
+        for number, track in enumerate(tracks):
+            track.observe(*tails[number % len(tails)][step])
+        shares.append((time.process_time() - begin) / _CADENCE_SECONDS)
+    return {
+        "series": _SERIES,
+        "share_of_a_core_at_15_s": round(statistics.median(shares), 4),
+        "largest_state_bytes": max(len(dump(track.model)) for track in tracks[: 10 * len(states)]),
+        "resident_bytes_of_a_series": round(resident),
+    }
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _rate(work: Callable[[], None]) -> float:

@@ -17,6 +17,8 @@ from controlplane.domain.anomaly.parameters import (
     EPISODE_WIDTH_NATS,
     ESCALATION_NATS,
     REFRACTORY,
+    RESTRAINT_NATS,
+    RESTRAINT_SECONDS,
     WARM_UP_FIRST,
     WARM_UP_FULL,
 )
@@ -68,10 +70,32 @@ class Episodes:
         self.excess = (height + prior * EPISODE_PRIOR_EXCESS) / (known + prior)
 
 
+class Restraint:
+    """How often the series alarmed lately: the more often, the more it takes to alarm again."""
+
+    __slots__ = ("alarms", "last")
+
+    def __init__(self) -> None:
+        self.alarms = 0.0
+        self.last = 0
+
+    def nats(self, count: int, cadence: float) -> float:
+        """By how much evidence counts less after ``count`` samples, ``cadence`` seconds apart."""
+        return RESTRAINT_NATS * log1p(self._lately(count, cadence))
+
+    def note(self, count: int, cadence: float) -> None:
+        """One more alarm has begun."""
+        self.alarms = self._lately(count, cadence) + 1.0
+        self.last = count
+
+    def _lately(self, count: int, cadence: float) -> float:
+        return self.alarms * exp((self.last - count) * cadence / RESTRAINT_SECONDS)
+
+
 class Calibration:
     """Joins the groups of evidence, and remembers how loud the last alarm was."""
 
-    __slots__ = ("absences", "alarm", "alarm_at", "count", "shapes", "values")
+    __slots__ = ("absences", "alarm", "alarm_at", "count", "restraint", "shapes", "values")
 
     def __init__(self) -> None:
         self.values = Episodes()
@@ -80,13 +104,17 @@ class Calibration:
         self.count = 0
         self.alarm = 0.0
         self.alarm_at = 0
+        self.restraint = Restraint()
 
-    def score(self, value: float, shape: float, absence: float) -> float:
+    def score(self, value: float, shape: float, absence: float, cadence: float) -> float:
         """Score in [0, 1): one minus the chance, given what this series did before, and once per episode.
 
-        The arguments are nats of evidence: in single values, in the shape of a stretch, in silence.
+        The first three are nats of evidence: in single values, in the shape of a stretch, in silence. ``cadence`` is in
+        seconds.
         """
         self.count = count = self.count + 1
+        if not (value or shape or absence):
+            return 0.0
         nats = 0.0
         if value >= EPISODE_FLOOR_NATS:
             nats = self.values.calibrated(value, count)
@@ -95,21 +123,27 @@ class Calibration:
             weaker, nats = (nats, other) if other > nats else (other, nats)
             if weaker > 0.0:
                 nats += AGREEMENT * weaker
+        if nats >= ALERT_NATS and count - self.alarm_at > EPISODE_GAP:
+            # Silence is not held against what was loud.
+            nats -= self.restraint.nats(count, cadence)
         if absence >= EPISODE_FLOOR_NATS:
             nats = max(nats, self.absences.calibrated(absence, count))
         if count <= WARM_UP_FIRST:
             return 0.0
         if nats <= 0.0:
             # Nothing near an alarm: a low score that still tells calm from restless.
-            return 1.0 - exp(-0.2 * max(value, shape))
+            restless = value if value > shape else shape
+            return 1.0 - exp(-0.2 * restless)
         if count < WARM_UP_FULL:
             nats *= (count - WARM_UP_FIRST) / (WARM_UP_FULL - WARM_UP_FIRST)
-        return 1.0 - exp(-self._said_once(nats, count))
+        return 1.0 - exp(-self._said_once(nats, count, cadence))
 
-    def _said_once(self, nats: float, count: int) -> float:
+    def _said_once(self, nats: float, count: int, cadence: float) -> float:
         """The same episode is said once: it holds while it lasts and fades after; only what is far louder is new."""
         held = self.alarm * max(0.0, 1.0 - (count - self.alarm_at) / REFRACTORY)
         if nats >= ALERT_NATS:
+            if count - self.alarm_at > EPISODE_GAP:
+                self.restraint.note(count, cadence)
             self.alarm = max(nats, held)
             self.alarm_at = count
         return nats if nats > held + ESCALATION_NATS else max(0.0, nats - held)

@@ -4,11 +4,13 @@ from controlplane.domain.anomaly.calibration import Calibration
 from controlplane.domain.anomaly.level import WindowMean
 from controlplane.domain.anomaly.parameters import (
     BIN_SECONDS,
+    CLIP,
     DRIFT_WINDOW,
     GAP_CADENCES,
     LONG_MEMORY,
     MIDDLE_WINDOW,
     SHORT_WINDOW,
+    TAIL_COUNTED,
     TAIL_START,
 )
 from controlplane.domain.anomaly.point import Point
@@ -70,7 +72,11 @@ class Detectors:
         self.rare = Rare()
         self.calibration = Calibration()
         self.tails = [Tail(TAIL_START) for _ in range(_STUCK)]
-        self.tails += [Tail(_STUCK_FLOOR, _STUCK_EXCESS), Tail(_RARE_FLOOR), Tail(GAP_CADENCES, _MISSING_EXCESS)]
+        self.tails += [
+            Tail(_STUCK_FLOOR, _STUCK_EXCESS),
+            Tail(_RARE_FLOOR),
+            Tail(GAP_CADENCES, _MISSING_EXCESS),
+        ]
 
     def score(self, timestamp: float, raw: float, cadence: float, absent: float) -> float:
         """Score of one value at its time; ``cadence`` in seconds, ``absent`` cadences without data before it."""
@@ -83,17 +89,17 @@ class Detectors:
         if spread == 0.0:
             spread = baseline.spread
         signed = away / spread if spread > 0.0 else 0.0
-        surprise = self.point.evidence(away, spread, rate)
-        single, single_kind = self._single(value, surprise, signed)
-        shape, shape_kind = self._shape(away, spread, surprise, signed, rate)
-        absence, absence_kind = self._absence(value, absent)
-        if shape > single:
-            self.nats, self.kind = shape, shape_kind
-        else:
-            self.nats, self.kind = single, single_kind
-        if absence > self.nats:
-            self.nats, self.kind = absence, absence_kind
-        return self.calibration.score(single, shape, absence)
+        limit = CLIP * spread
+        clipped = limit if away > limit else -limit if away < -limit else away
+        surprise = self.point.evidence(away, clipped, spread, rate)
+        self.nats = 0.0
+        self.kind = _POINT
+        single = self._single(value, surprise, signed if signed >= 0.0 else -signed)
+        shape = self._shape(clipped, spread, surprise, signed, rate)
+        absence = self._absence(value, absent)
+        if not count % TAIL_COUNTED:
+            self._count_ordinary()
+        return self.calibration.score(single, shape, absence, cadence)
 
     def _in_units(self, raw: float) -> float:
         """The value relative to the first one, in units of the first change: neither scale nor offset matters then."""
@@ -102,58 +108,81 @@ class Detectors:
         self.count += 1
         self.value = raw
         value = raw - self.origin
-        if self.unit == 0.0:
-            self.unit = abs(value)
+        unit = self.unit
+        if unit == 0.0:
+            self.unit = unit = abs(value)
         if value == 0.0:
             return 0.0
-        value /= self.unit
+        value /= unit
         return value if -_UNIT_LIMIT < value < _UNIT_LIMIT else _UNIT_LIMIT if value > 0.0 else -_UNIT_LIMIT
 
-    def _single(self, value: float, surprise: float, signed: float) -> tuple[float, int]:
-        """Evidence in this value alone."""
-        tails = self.tails
-        nats, kind = tails[_POINT].nats(surprise), _POINT
-        other = tails[_DEVIATION].nats(signed if signed >= 0.0 else -signed)
-        if other > nats:
-            nats, kind = other, _DEVIATION
-        if self.rare.discrete:
-            other = tails[_RARE].nats(self.rare.evidence(value))
-            if other > nats:
-                nats, kind = other, _RARE
-        return nats, kind
+    # The three below ask a tail only for what lies in it, or when a peak of it has to end: nearly always neither.
 
-    def _shape(self, away: float, spread: float, surprise: float, signed: float, rate: float) -> tuple[float, int]:
-        """Evidence in the stretch that ends here."""
+    def _single(self, value: float, surprise: float, size: float) -> float:
+        """Evidence in this value alone; ``size`` is that of the deviation in usual sizes."""
+        nats = 0.0
         tails = self.tails
-        nats, kind = tails[_LEVEL].nats(self.level.evidence(away, spread, rate)), _LEVEL
-        other = tails[_PLATEAU].nats(self.plateau.evidence(away, spread, rate))
-        if other > nats:
-            nats, kind = other, _PLATEAU
-        other = tails[_DRIFT].nats(self.drift.evidence(away, spread, rate))
-        if other > nats:
-            nats, kind = other, _DRIFT
-        other = tails[_SPREAD].nats(self.spread.evidence(surprise, rate))
-        if other > nats:
-            nats, kind = other, _SPREAD
+        tail = tails[_POINT]
+        if surprise > tail.start or tail.run:
+            nats = self._weigh(tail, _POINT, surprise, nats)
+        tail = tails[_DEVIATION]
+        if size > tail.start or tail.run:
+            nats = self._weigh(tail, _DEVIATION, size, nats)
+        if self.rare.discrete:
+            nats = self._weigh(tails[_RARE], _RARE, self.rare.evidence(value), nats)
+        return nats
+
+    def _shape(self, clipped: float, spread: float, surprise: float, signed: float, rate: float) -> float:
+        """Evidence in the stretch that ends here."""
+        nats = 0.0
+        tails = self.tails
+        tail, evidence = tails[_LEVEL], self.level.evidence(clipped, spread, rate)
+        if evidence > tail.start or tail.run:
+            nats = self._weigh(tail, _LEVEL, evidence, nats)
+        tail, evidence = tails[_PLATEAU], self.plateau.evidence(clipped, spread, rate)
+        if evidence > tail.start or tail.run:
+            nats = self._weigh(tail, _PLATEAU, evidence, nats)
+        tail, evidence = tails[_DRIFT], self.drift.evidence(clipped, spread, rate)
+        if evidence > tail.start or tail.run:
+            nats = self._weigh(tail, _DRIFT, evidence, nats)
+        tail, evidence = tails[_SPREAD], self.spread.evidence(surprise, rate)
+        if evidence > tail.start or tail.run:
+            nats = self._weigh(tail, _SPREAD, evidence, nats)
         texture = self.texture
-        other = tails[_TEXTURE].nats(texture.evidence(signed, rate))
-        if other > nats:
-            nats, kind = other, _TEXTURE
+        tail, evidence = tails[_TEXTURE], texture.evidence(signed, rate)
+        if evidence > tail.start or tail.run:
+            nats = self._weigh(tail, _TEXTURE, evidence, nats)
         # Several far samples in a row are one more way to see a level shift.
         run = texture.run
-        other = run.tail.nats(run.size)
-        if other > nats:
-            nats, kind = other, _LEVEL
-        return nats, kind
+        tail = run.tail
+        if run.side or tail.run:
+            nats = self._weigh(tail, _LEVEL, run.size, nats)
+        return nats
 
-    def _absence(self, value: float, absent: float) -> tuple[float, int]:
+    def _absence(self, value: float, absent: float) -> float:
         """Evidence in what did not happen."""
-        nats, kind = self.tails[_STUCK].nats(self.stuck.evidence(value)), _STUCK
+        nats = 0.0
+        tail, evidence = self.tails[_STUCK], self.stuck.evidence(value)
+        if evidence > tail.start or tail.run:
+            nats = self._weigh(tail, _STUCK, evidence, nats)
         if absent > 0.0:
-            other = self.tails[_MISSING].nats(absent)
-            if other > nats:
-                nats, kind = other, _MISSING
-        return nats, kind
+            tail = self.tails[_MISSING]
+            nats = self._weigh(tail, _MISSING, absent, nats)
+            tail.pass_by(1)
+        return nats
+
+    def _weigh(self, tail: Tail, kind: int, evidence: float, most: float) -> float:
+        """The larger of ``most`` and the nats of this evidence; remembers the kind that has most of all."""
+        nats = tail.nats(evidence)
+        if nats > self.nats:
+            self.nats, self.kind = nats, kind
+        return nats if nats > most else most
+
+    def _count_ordinary(self) -> None:
+        """Tell the tails how many samples passed them by. The gaps have their own count: that of gaps."""
+        for tail in self.tails[:_MISSING]:
+            tail.pass_by(TAIL_COUNTED)
+        self.texture.run.tail.pass_by(TAIL_COUNTED)
 
     def explain(self) -> Explanation:
         """The facts behind the last score."""

@@ -18,17 +18,19 @@ class WindowMean:
         self.mean = 0.0
         self.scale = 0.0
 
-    def evidence(self, deviation: float, spread: float, rate: float) -> float:
-        """How far the mean is out, as a ratio."""
-        limit = CLIP * spread
-        clipped = limit if deviation > limit else -limit if deviation < -limit else deviation
-        self.mean = mean = self.mean + (clipped - self.mean) * self.weight
+    def evidence(self, clipped: float, spread: float, rate: float) -> float:
+        """How far the mean is out, as a ratio. ``clipped`` is the deviation, cut to ``CLIP`` times the spread."""
+        mean = self.mean
+        self.mean = mean = mean + (clipped - mean) * self.weight
         size = mean if mean >= 0.0 else -mean
         scale = self.scale
         floor = 0.05 * spread
         usual = scale if scale > floor else floor
         limit = CLIP * usual
-        self.scale = scale + ((size if size < limit or rate > 0.05 else limit) - scale) * rate
+        if size < limit:
+            self.scale = scale + (size - scale) * rate
+            return size / usual
+        self.scale = scale + ((size if rate > 0.05 else limit) - scale) * rate
         if usual > 0.0:
             ratio = size / usual
             return ratio if ratio < RATIO_LIMIT else RATIO_LIMIT

@@ -19,7 +19,8 @@ MIDDLE_WINDOW = 24
 DRIFT_WINDOW = 96
 
 # Tails: the share of samples that counts as tail, the mean of log(evidence / tail start) before any is seen, the
-# smallest that is believed, the weight of that prior, and how many tail samples are remembered.
+# smallest that is believed, the weight of that prior, how many tail samples are remembered, and after how many samples
+# those below the tail are counted, all at once.
 TAIL_SHARE = 0.02
 TAIL_PRIOR_EXCESS = 0.25
 TAIL_LEAST_EXCESS = 0.05
@@ -29,6 +30,7 @@ TAIL_START = 1.7
 TAIL_FIRST_STEP = 0.3
 TAIL_STEP = 0.05
 TAIL_RUN = 50
+TAIL_COUNTED = 16
 
 # Runs of far samples on one side: the longest that counts, the most nats that one of them adds (how far out it is, the
 # other detectors tell), the nats in which the size of a run grows e-fold (so that with the prior of tails one nat more
@@ -68,6 +70,11 @@ EPISODE_PRIOR_WEIGHT = 15.0
 AGREEMENT = 0.5
 ESCALATION_NATS = 3.0
 REFRACTORY = 150.0
+
+# Restraint: a series that alarmed n times lately has to show so many nats times log(1 + n) more before it alarms again;
+# each alarm fades e-fold in two weeks. These are seconds: what people bear is alarms a week, however often one samples.
+RESTRAINT_NATS = 0.8
+RESTRAINT_SECONDS = 14 * 86400.0
 
 # Time: gaps longer than this many cadences break the neighbourhood; late rows are accepted this far back.
 GAP_CADENCES = 3.0

@@ -17,9 +17,11 @@ class Point:
         self.scale = 0.0
         self.residual = 0.0
 
-    def evidence(self, deviation: float, spread: float, rate: float) -> float:
-        """Size of the surprise as a ratio. ``rate`` is the weight of one sample in long averages."""
-        limit = CLIP * spread
+    def evidence(self, deviation: float, clipped: float, spread: float, rate: float) -> float:
+        """Size of the surprise as a ratio.
+
+        ``clipped`` is the deviation, cut to ``CLIP`` times the spread; ``rate`` the weight of one sample in averages.
+        """
         variance = self.variance
         share = self.covariance / variance if variance > 0.0 else 0.0
         if share > 1.0:
@@ -27,7 +29,6 @@ class Point:
         previous = self.previous
         self.residual = residual = deviation - share * previous
         size = residual if residual >= 0.0 else -residual
-        clipped = limit if deviation > limit else -limit if deviation < -limit else deviation
         self.covariance += (clipped * previous - self.covariance) * rate
         self.variance = variance + (clipped * clipped - variance) * rate
         self.previous = clipped
@@ -35,7 +36,10 @@ class Point:
         floor = 1e-6 * spread
         usual = scale if scale > floor else floor
         limit = CLIP * usual
-        self.scale = scale + ((size if size < limit or rate > 0.05 else limit) - scale) * rate
+        if size < limit:
+            self.scale = scale + (size - scale) * rate
+            return size / usual
+        self.scale = scale + ((size if rate > 0.05 else limit) - scale) * rate
         if usual > 0.0:
             ratio = size / usual
             return ratio if ratio < RATIO_LIMIT else RATIO_LIMIT

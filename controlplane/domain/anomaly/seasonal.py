@@ -66,9 +66,9 @@ class Profile:
             other = 0
         if visits[other]:
             mean += (means[other] - mean) * (fraction if fraction >= 0.0 else -fraction)
-        mean += self.offset
+        self.mean = mean = mean + self.offset
         steep = STEP_ERRORS * self.error
-        if abs(value - mean) > steep:
+        if not -steep <= value - mean <= steep:
             centre = means[index]
             for near in (index - 1, index + 1 if index + 1 < len(visits) else 0):
                 step = means[near] - centre
@@ -77,8 +77,7 @@ class Profile:
                     and abs(step) > steep
                     and abs(value - centre - step - self.offset) < abs(value - mean)
                 ):
-                    mean = means[near] + self.offset
-        self.mean = mean
+                    self.mean = mean = means[near] + self.offset
         return mean
 
     def learn(self, index: int, value: float, limit: float, far: float, learnt: float, samples_per_bin: float) -> None:
@@ -95,7 +94,8 @@ class Profile:
             rate = _SLOW if judged > LONG_MEMORY else 1.0 / judged
             self.error = error = self.error + ((size if size < far else far) - self.error) * rate
             if judged > PROFILE_TRUST:
-                error = (error + _LEAST) ** 2
+                error += _LEAST
+                error *= error
                 self.weight = 1.0 / (error * error + _LEAST_SQUARED)
         visits = self.visits[index]
         if index != self.bin:
@@ -106,7 +106,9 @@ class Profile:
         self.in_visit = in_visit = self.in_visit + 1
         weight = (visits - 1) * samples_per_bin + in_visit
         limit = self.memory * samples_per_bin
-        self.means[index] += (learnt - self.means[index]) / (weight if weight < limit else limit)
+        means = self.means
+        mean = means[index]
+        means[index] = mean + (learnt - mean) / (weight if weight < limit else limit)
 
 
 class Baseline:
@@ -138,7 +140,8 @@ class Baseline:
         far = 3.0 * limit
         flat = value - self.level
         size = flat if flat >= 0.0 else -flat
-        error = (self.flat_error + _LEAST) ** 2
+        error = self.flat_error + _LEAST
+        error *= error
         total = flat_weight = 1.0 / (error * error + _LEAST_SQUARED)
         expected = flat_weight * self.level
         day, week = self.day, self.week

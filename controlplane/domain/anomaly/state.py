@@ -9,13 +9,14 @@ from array import array
 from collections.abc import Iterator
 from typing import Any
 
+from controlplane.domain.anomaly.calibration import Restraint
 from controlplane.domain.anomaly.ensemble import SeriesModel
 from controlplane.domain.anomaly.run import Run
 from controlplane.errors import CmctlError
 
-VERSION = 2
+VERSION = 3
 # The parts that a version added, by their class.
-_ADDED: dict[int, tuple[type, ...]] = {2: (Run,)}
+_ADDED: dict[int, tuple[type, ...]] = {2: (Run,), 3: (Restraint,)}
 _HEADER = struct.Struct("<4sHI")
 _MAGIC = b"CMAS"
 

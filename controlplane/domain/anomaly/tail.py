@@ -45,16 +45,16 @@ class Tail:
         self.share_nats = _BASE_NATS
 
     def nats(self, evidence: float) -> float:
-        """Minus log of the probability of so much evidence; 0 below the tail. Learns from it afterwards."""
+        """Minus log of the probability of so much evidence; 0 below the tail. Learns from it afterwards.
+
+        Evidence below ``start`` need not be passed on while ``run`` is 0: it says nothing but that a sample was
+        ordinary, which ``pass_by`` counts.
+        """
         start = self.start
         if evidence <= start:
-            self.seen += 1
             if self.run:
                 self._learn()
                 self.run = 0
-                start = self.start
-            start -= start * TAIL_SHARE * self.step
-            self.start = start if start > self.floor else self.floor
             return 0.0
         beyond = log((evidence if evidence < RATIO_LIMIT else RATIO_LIMIT) / start) if start < RATIO_LIMIT else 0.0
         if beyond > self.peak:
@@ -66,6 +66,15 @@ class Tail:
             self._learn()
             self.run = 1
         return nats
+
+    def pass_by(self, samples: int) -> None:
+        """Count ``samples`` ordinary ones, and lower the start of the tail for them; nothing while a peak lasts."""
+        if self.run:
+            return
+        self.seen += samples
+        start = self.start
+        start -= start * TAIL_SHARE * self.step * samples
+        self.start = start if start > self.floor else self.floor
 
     def _learn(self) -> None:
         """One peak is over, or lasts so long that it becomes ordinary."""

@@ -9,8 +9,9 @@ import pytest
 from controlplane.domain.anomaly.calibration import ALERT_SCORE
 from controlplane.domain.anomaly.state import VERSION, BadState, dump, load
 
-# Written by the program when its state had version 1, from 3000 samples of ``value_of``.
-FIRST = Path(__file__).parent / "data" / "state-v1.bin"
+# Written by the program when its state had these versions, from 3000 samples of ``value_of``.
+OLD = [Path(__file__).parent / "data" / f"state-v{version}.bin" for version in range(1, VERSION)]
+every_version = pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
 LEARNT = 3000
 
 
@@ -23,8 +24,9 @@ def value_of(position: int) -> float:
     return 20 + 3 * math.sin(position * 2 * math.pi / 288) + noise
 
 
-def test_a_state_of_the_first_version_goes_on_without_a_new_warm_up() -> None:
-    model = load(FIRST.read_bytes())
+@every_version
+def test_a_state_of_an_earlier_version_goes_on_without_a_new_warm_up(path: Path) -> None:
+    model = load(path.read_bytes())
     assert not model.is_warming_up
     assert model.detectors.count == LEARNT
     calm = [model.observe(time_of(at), value_of(at)) for at in range(LEARNT, LEARNT + 288)]
@@ -34,8 +36,9 @@ def test_a_state_of_the_first_version_goes_on_without_a_new_warm_up() -> None:
     assert max(shifted) >= ALERT_SCORE
 
 
-def test_an_old_state_is_written_as_a_new_one() -> None:
-    model = load(FIRST.read_bytes())
+@every_version
+def test_an_old_state_is_written_as_a_new_one(path: Path) -> None:
+    model = load(path.read_bytes())
     again = load(dump(model))
     after = [[one.observe(time_of(at), value_of(at)) for at in range(LEARNT, LEARNT + 50)] for one in (model, again)]
     assert after[0] == after[1]
@@ -44,6 +47,6 @@ def test_an_old_state_is_written_as_a_new_one() -> None:
 
 @pytest.mark.parametrize("version", [0, VERSION + 1])
 def test_a_state_of_an_unknown_version_is_refused_with_what_to_do(version: int) -> None:
-    state = FIRST.read_bytes()
+    state = OLD[0].read_bytes()
     with pytest.raises(BadState, match=f"has version {version}, this program reads up to {VERSION}"):
         load(state[:4] + struct.pack("<H", version) + state[6:])
