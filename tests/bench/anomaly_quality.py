@@ -193,7 +193,7 @@ def _curve(
 ) -> list[tuple[float, float]]:
     """False alarms and windows found, from the highest threshold on; ``hold`` folds alarms, as our scores do already.
 
-    Ends where so many alarms are folded that there are fewer of them again.
+    A threshold that finds no more than a higher one is left out: so many alarms are folded that there are fewer again.
     """
     points: list[tuple[float, float]] = []
     for threshold in sorted(thresholds, reverse=True):
@@ -202,9 +202,10 @@ def _curve(
             loud = np.flatnonzero(scores >= threshold).tolist()
             found.append(tally(_folded(loud) if hold else loud, item.windows, warm_up(len(scores))))
         judged = total(found)
-        if judged.false_alarms > _CURVE_FALSE_ALARMS or (points and judged.false_alarms < points[-1][0]):
+        if judged.false_alarms > _CURVE_FALSE_ALARMS:
             break
-        points.append((float(judged.false_alarms), float(judged.found)))
+        if not points or judged.found > points[-1][1]:
+            points.append((float(judged.false_alarms), float(judged.found)))
     return points
 
 
