@@ -1,6 +1,8 @@
 """Running the application until SIGTERM or SIGINT, then draining it."""
 
 import asyncio
+import contextlib
+import ctypes
 import errno
 import gc
 import logging
@@ -18,6 +20,10 @@ DRAIN_SECONDS = 10.0
 KEEPALIVE_SECONDS = 75.0
 SWITCH_INTERVAL_SECONDS = 0.001
 GARBAGE_THRESHOLDS = (50_000, 20, 50)
+# Buffers of this size and more go back to the system when they are freed. By itself glibc raises the limit with every
+# large payload and keeps them all, in pieces: 8 MB more in a storm.
+MALLOPT_MMAP_THRESHOLD = -3
+LARGE_BUFFER_BYTES = 512 * 1024
 
 
 async def serve(app: web.Application, host: str, port: int, listening: asyncio.Event) -> None:
@@ -52,6 +58,8 @@ def _tune_interpreter() -> None:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     # the journal's writer hands over to the event loop after each sync: do not keep it waiting for the interpreter
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    with contextlib.suppress(AttributeError, OSError):  # a C library that is not glibc manages by itself
+        ctypes.CDLL(None).mallopt(MALLOPT_MMAP_THRESHOLD, LARGE_BUFFER_BYTES)
 
 
 def _stop_on_signals() -> asyncio.Event:
