@@ -3,6 +3,7 @@
 import email
 import email.policy
 import json
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ STEP_MS = 15_000
 YESTERDAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
 REPORT = f"day-{YESTERDAY:%Y-%m-%d}"
 OUTAGE = timedelta(minutes=7)
+POSSIBLE_REPEAT = "possible repeat"
 DETAIL = f"made: {REPORT} (missed); sent: {REPORT} to chat, {REPORT} to mail; deleted: 0"
 OBJECTIVE = {
     "name": "reachable",
@@ -111,6 +113,13 @@ def deliveries(daemon: DaemonProcess, status: str) -> list[Any]:
     return [one for one in daemon.get("/api/v1/deliveries") if one["kind"] == "report" and one["status"] == status]
 
 
+def _text_of(mail: Mail) -> str:
+    parsed = email.message_from_string(mail.content, policy=email.policy.default)
+    body = parsed.get_body(("plain",))
+    assert body is not None
+    return " ".join(body.get_content().split())
+
+
 def test_it_is_sent_once_to_each_receiver_with_the_verdict_first(
     daemon: DaemonProcess, made: Any, http: HttpReceiver, smtp: tuple[int, list[Mail]]
 ) -> None:
@@ -128,9 +137,7 @@ def test_it_is_sent_once_to_each_receiver_with_the_verdict_first(
     (mail,) = smtp[1]
     parsed = email.message_from_string(mail.content, policy=email.policy.default)
     assert parsed["subject"].startswith(f"SLA missed: day {YESTERDAY:%Y-%m-%d}, claude-memory / SLA 未达标")
-    body = parsed.get_body(("plain",))
-    assert body is not None
-    text = " ".join(body.get_content().split())
+    text = _text_of(mail)
     assert "- missed · It is reachable: 99.513 % of 99.9 %; lost 7 min, budget left −386.2 %, known 100.00 %" in text
     assert f"Report: https://ops.example.org/reports/{REPORT}?lang=en" in text
     assert "- 未达标 · 可用性" in text
@@ -149,6 +156,42 @@ def test_sending_by_hand_repeats_only_when_asked(daemon: DaemonProcess, made: An
     for arguments, words in ((["day-2020-01-01"], "there is no report"), (["--to", "bob"], "not in reports.send_to")):
         result = daemon.cmctl("slo", "send", *arguments)
         assert (result.returncode, words in result.stderr) == (2, True), result.stderr
+
+
+def test_a_report_that_was_recorded_arrives_though_the_daemon_is_killed_before_it_sends(
+    daemon: DaemonProcess, made: Any, smtp: tuple[int, list[Mail]]
+) -> None:
+    wait_for(lambda: not deliveries(daemon, "pending") and not deliveries(daemon, "sending"), timeout_seconds=60)
+    before, delivered = len(smtp[1]), len(deliveries(daemon, "delivered"))
+    assert daemon.process is not None
+    daemon.process.send_signal(signal.SIGSTOP)  # so that it cannot send before it is killed
+    recorded = daemon.cmctl("slo", "send", "--to", "mail", "--again", "-o", "json")
+    daemon.kill()
+    assert json.loads(recorded.stdout) == [{"report": REPORT, "receiver": "mail", "is_new": True}]
+    assert len(smtp[1]) == before
+    daemon.start()
+    wait_for(lambda: len(deliveries(daemon, "delivered")) == delivered + 1, timeout_seconds=60)
+    (mail,) = smtp[1][before:]
+    text = _text_of(mail)
+    assert (f"/reports/{REPORT}?lang=en" in text, POSSIBLE_REPEAT in text) == (True, False)
+
+
+def test_a_report_that_may_have_arrived_is_sent_again_and_says_so(
+    daemon: DaemonProcess, made: Any, http: HttpReceiver
+) -> None:
+    wait_for(lambda: not deliveries(daemon, "pending") and not deliveries(daemon, "sending"), timeout_seconds=60)
+    before, delivered = len(http.requests), len(deliveries(daemon, "delivered"))
+    http.hangs.set()
+    recorded = daemon.cmctl("slo", "send", "--to", "chat", "--again", "-o", "json")
+    assert json.loads(recorded.stdout)[0]["is_new"] is True
+    wait_for(lambda: len(http.requests) == before + 1, timeout_seconds=60)  # it has it, and has not said so
+    daemon.kill()
+    http.hangs.clear()
+    daemon.start()
+    wait_for(lambda: len(deliveries(daemon, "delivered")) == delivered + 1, timeout_seconds=60)
+    first, second = http.messages()[before:]
+    assert (POSSIBLE_REPEAT in first, POSSIBLE_REPEAT in second) == (False, True)
+    assert first.splitlines()[0] == second.splitlines()[0]
 
 
 def test_its_data_tell_the_outage(daemon: DaemonProcess, made: Any) -> None:

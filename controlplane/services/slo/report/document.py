@@ -36,7 +36,10 @@ class Text:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption. ``numeric`` are the columns of numbers; ``wide`` the one that takes the space left."""
+    """A table with a caption. ``numeric`` are the columns of numbers.
+
+    ``wide`` is the column that takes the space left; -1 where they share it.
+    """
 
     title: str
     headers: tuple[str, ...]

@@ -70,7 +70,7 @@ def incident_section(report: Report, formats: Formats) -> list[Section]:
     keys = ("incident", "from", "recovered", "lasted", "acknowledged", "incident_cost")
     rows = tuple(_row(one, costs(one, report.objectives), formats) for one in history.incidents)
     note = say.sentences(say("incidents_note"), note)
-    table = Table(say("incidents"), tuple(say(key) for key in keys), rows, numeric=frozenset({3}), wide=5, note=note)
+    table = Table(say("incidents"), tuple(say(key) for key in keys), rows, numeric=frozenset({3}), wide=-1, note=note)
     return [Section("incidents", say("incidents"), (table,))]
 
 
