@@ -139,6 +139,8 @@ def test_an_outage_of_a_known_time_is_that_time_to_one_scrape_interval(stack: Em
     line = next(one for one in stack.json("status")["objectives"] if one["name"] == NAME)
     assert (line["verdict"], line["sli"] < 1) == (told["verdict"], True)
     assert "OBJECTIVES  " in stack.cmctl("status").stdout
+    page = get(stack, "controlplane", "/")
+    assert "Memory server is reachable" in page and ">not enough data</td>" in page
 
     # Maintenance entered afterwards takes it out, and says that it was entered afterwards.
     edges = (began - INTERVAL, ended + 2 * INTERVAL)

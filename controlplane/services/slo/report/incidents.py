@@ -60,7 +60,7 @@ def incident_section(report: Report, formats: Formats) -> list[Section]:
     if history is None:
         return []
     if history.problem is not None:
-        blocks: list[Block] = [Text(plain(say("incidents_problem", problem=history.problem), "not_enough_data"))]
+        blocks: list[Block] = [Text(plain(say("incidents_problem", problem=history.problem)))]
         return [Section("incidents", say("incidents"), tuple(blocks))]
     missing = unexplained(history.incidents, report.objectives)
     note = say("incidents_unexplained", count=missing) if missing else ""

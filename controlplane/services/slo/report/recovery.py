@@ -11,7 +11,7 @@ from controlplane.domain.backup.overview import SetView
 from controlplane.domain.slo.recovery import BackupFact, DrillFact, RecoveryHistory, RecoveryReport
 from controlplane.errors import CmctlError
 from controlplane.services.actions import ActionFilter
-from controlplane.services.slo.report.document import Block, Cell, Section, Table, plain
+from controlplane.services.slo.report.document import Block, Cell, Inline, Section, Table, plain
 from controlplane.services.slo.report.formats import DASH, Formats
 
 # A drill that is older says nothing any more.
@@ -92,7 +92,7 @@ def recovery_section(report: RecoveryReport | None, formats: Formats) -> list[Se
     say = formats.say
     headers = tuple(say(key) for key in ("recovery_what", "recovery_newest", "recovery_age", "recovery_count"))
     rows = (_backup(report, formats), _verified(report, formats), _drill(report, formats))
-    table: Block = Table(say("recovery"), headers, rows, note=say("recovery_note"))
+    table: Block = Table(say("recovery"), headers, rows, wide=1, note=say("recovery_note"))
     return [Section("backups", say("recovery"), (table,))]
 
 
@@ -119,7 +119,8 @@ def _row(
     say = formats.say
     problem = report.drill_problem if key == "recovery_drill" else report.backup_problem
     if problem is not None:
-        return plain(say(key)), plain(f"{say('not_known')}: {problem}", "not_enough_data"), plain(DASH), plain(DASH)
+        why = (Inline(say("not_known"), kind="not_enough_data"), Inline(f"{say('colon')}{problem}"))
+        return plain(say(key)), why, plain(DASH), plain(DASH)
     if newest is None:
         return plain(say(key)), plain(say("recovery_none"), "at_risk"), plain(DASH), plain(count)
     name, moment = newest
