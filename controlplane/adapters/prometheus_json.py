@@ -68,8 +68,9 @@ def _series(labels: dict[str, str], lists: list[bytes]) -> Series:
 
 def _pairs(numbers: bytes) -> Floats:
     """Times and values in turn. orjson reads them four times as fast as numpy, but knows no infinity."""
+    plain = numbers.replace(b"NaN", b"null") if b"NaN" in numbers else numbers
     try:
-        return np.array(orjson.loads(b"[" + numbers.replace(b"NaN", b"null") + b"]"), dtype=np.float64)
+        return np.array(orjson.loads(b"[" + plain + b"]"), dtype=np.float64)
     except orjson.JSONDecodeError:
         pass
     try:

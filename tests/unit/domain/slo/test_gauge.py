@@ -30,6 +30,7 @@ ONE, TWO = {"instance": "one"}, {"instance": "two"}
         ("a service younger than the window", [None] * 5 + [1, 1, 0], 30, 15, 75),
         ("no samples at all", [], 0, 0, 120),
         ("a longer scrape interval within staleness", [1, None, 0, None, 1, None, 1, None], 90, 30, 0),
+        ("a scrape interval longer than staleness leaves gaps", [1, None, None, None, 0, None, None, None], 45, 45, 30),
     ],
 )
 def test_one_series(case: str, values: list[float | None], good: float, bad: float, unknown: float) -> None:
@@ -71,6 +72,14 @@ def test_a_sample_on_the_end_of_a_slot_belongs_to_it() -> None:
     one = Series(ONE, np.array([STEP], dtype=np.int64), np.array([0.0]))
     result = gauge_slots(GaugeIndicator(UP), [one], slots(2), staleness=STEP)
     assert (result.bad.tolist(), result.known.tolist()) == ([15, 0], [1, 0])
+
+
+def test_a_shorter_scrape_interval_gives_its_time_no_more_weight() -> None:
+    """Scraped every 5 seconds and up for a minute, then every 15 seconds and down for a minute."""
+    moments = np.array([*range(5000, 60_001, 5000), *range(75_000, 120_001, 15_000)], dtype=np.int64)
+    one = Series(ONE, moments, (moments <= 60_000).astype(float))
+    result = tally(gauge_slots(GaugeIndicator(UP), [one], slots(8), STALENESS), "seconds")
+    assert (result.good, result.bad, result.unknown) == (60, 60, 0)
 
 
 def test_overlapping_maintenance_is_excluded_once_and_is_nothing_else() -> None:
