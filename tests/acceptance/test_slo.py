@@ -131,15 +131,6 @@ def test_an_outage_of_a_known_time_is_that_time_to_one_scrape_interval(stack: Em
         made = stack.cmctl("slo", "report", "--objective", NAME, "-o", *form, text=False)
         assert (made.returncode, made.stdout[: len(beginning)]) == (0, beginning), made.stderr
 
-    # An incident of that service is behind it.
-    opened = ["incident", "open", "it hangs", "--author", "ada", "--service", "claude-memory-mcp", "-o", "json"]
-    number = json.loads(stack.cmctl(*opened).stdout)["number"]
-    incidents = stack.json("slo", "report", "--objective", NAME)["incidents"]
-    told = next(one for one in incidents["incidents"] if one["number"] == number)
-    assert told["url"].endswith(f"/incidents/{number}")
-    assert [(one["objective"], one["bad"]) for one in told["costs"]] == [(NAME, record["bad"])]
-    assert incidents["losses_without_incident"] == 0
-
     # The daemon says the same, in its API, its metrics and cmctl status.
     told = wait_until(lambda: _told(stack, record["bad"]), what="the evaluation after the outage")
     assert told["sli"] == pytest.approx(record["sli"], abs=0.2)
@@ -148,8 +139,6 @@ def test_an_outage_of_a_known_time_is_that_time_to_one_scrape_interval(stack: Em
     line = next(one for one in stack.json("status")["objectives"] if one["name"] == NAME)
     assert (line["verdict"], line["sli"] < 1) == (told["verdict"], True)
     assert "OBJECTIVES  " in stack.cmctl("status").stdout
-    page = get(stack, "controlplane", "/")
-    assert "Memory server is reachable" in page and ">not enough data</td>" in page
 
     # Maintenance entered afterwards takes it out, and says that it was entered afterwards.
     edges = (began - INTERVAL, ended + 2 * INTERVAL)

@@ -158,38 +158,32 @@ def test_sending_by_hand_repeats_only_when_asked(daemon: DaemonProcess, made: An
         assert (result.returncode, words in result.stderr) == (2, True), result.stderr
 
 
-def test_a_report_that_was_recorded_arrives_though_the_daemon_is_killed_before_it_sends(
-    daemon: DaemonProcess, made: Any, smtp: tuple[int, list[Mail]]
+def test_a_report_arrives_though_the_daemon_is_killed_before_it_sends_and_while_it_sends(
+    daemon: DaemonProcess, made: Any, http: HttpReceiver, smtp: tuple[int, list[Mail]]
 ) -> None:
     wait_for(lambda: not deliveries(daemon, "pending") and not deliveries(daemon, "sending"), timeout_seconds=60)
-    before, delivered = len(smtp[1]), len(deliveries(daemon, "delivered"))
+    mails, posts, delivered = len(smtp[1]), len(http.requests), len(deliveries(daemon, "delivered"))
     assert daemon.process is not None
     daemon.process.send_signal(signal.SIGSTOP)  # so that it cannot send before it is killed
-    recorded = daemon.cmctl("slo", "send", "--to", "mail", "--again", "-o", "json")
+    recorded = daemon.cmctl("slo", "send", "--again", "-o", "json")
     daemon.kill()
-    assert json.loads(recorded.stdout) == [{"report": REPORT, "receiver": "mail", "is_new": True}]
-    assert len(smtp[1]) == before
-    daemon.start()
-    wait_for(lambda: len(deliveries(daemon, "delivered")) == delivered + 1, timeout_seconds=60)
-    (mail,) = smtp[1][before:]
-    text = _text_of(mail)
-    assert (f"/reports/{REPORT}?lang=en" in text, POSSIBLE_REPEAT in text) == (True, False)
+    assert [one["is_new"] for one in json.loads(recorded.stdout)] == [True, True]
+    assert (len(smtp[1]), len(http.requests)) == (mails, posts)
 
-
-def test_a_report_that_may_have_arrived_is_sent_again_and_says_so(
-    daemon: DaemonProcess, made: Any, http: HttpReceiver
-) -> None:
-    wait_for(lambda: not deliveries(daemon, "pending") and not deliveries(daemon, "sending"), timeout_seconds=60)
-    before, delivered = len(http.requests), len(deliveries(daemon, "delivered"))
     http.hangs.set()
-    recorded = daemon.cmctl("slo", "send", "--to", "chat", "--again", "-o", "json")
-    assert json.loads(recorded.stdout)[0]["is_new"] is True
-    wait_for(lambda: len(http.requests) == before + 1, timeout_seconds=60)  # it has it, and has not said so
+    daemon.start()
+    daemon.wait_for_database()
+    wait_for(lambda: len(http.requests) == posts + 1, timeout_seconds=60)  # it has it, and has not said so
+    wait_for(lambda: len(deliveries(daemon, "delivered")) == delivered + 1, timeout_seconds=60)
     daemon.kill()
     http.hangs.clear()
     daemon.start()
-    wait_for(lambda: len(deliveries(daemon, "delivered")) == delivered + 1, timeout_seconds=60)
-    first, second = http.messages()[before:]
+    daemon.wait_for_database()
+    wait_for(lambda: len(deliveries(daemon, "delivered")) == delivered + 2, timeout_seconds=60)
+    (mail,) = smtp[1][mails:]
+    text = _text_of(mail)
+    assert (f"/reports/{REPORT}?lang=en" in text, POSSIBLE_REPEAT in text) == (True, False)
+    first, second = http.messages()[posts:]
     assert (POSSIBLE_REPEAT in first, POSSIBLE_REPEAT in second) == (False, True)
     assert first.splitlines()[0] == second.splitlines()[0]
 
@@ -233,11 +227,28 @@ def test_it_is_listed_on_the_web_page_and_in_the_terminal(daemon: DaemonProcess,
 
 
 def test_a_report_by_hand_replaces_the_one_of_its_period(daemon: DaemonProcess, made: Any) -> None:
+    assert daemon.get(f"/api/v1/reports/{REPORT}")["incidents"]["losses_without_incident"] == 1
+    noon = (YESTERDAY + timedelta(hours=12)).isoformat()
+    opened = daemon.cmctl("incident", "open", "it was away", "--author", "ada", "--service", "memory", "--began", noon)
+    assert opened.returncode == 0, opened.stderr
     result = daemon.cmctl("slo", "report", "--day", "last", "--keep", timeout_seconds=300)
     assert (result.returncode, result.stdout) == (0, "")
     assert f"{REPORT}: kept, revision 2" in result.stderr
     (entry,) = daemon.get("/api/v1/reports")
     assert (entry["id"], entry["revision"]) == (REPORT, 2)
+    # It says now what the incident that was entered meanwhile cost.
+    told = daemon.get(f"/api/v1/reports/{REPORT}")["incidents"]
+    (incident,) = told["incidents"]
+    assert incident["url"] == f"https://ops.example.org/incidents/{incident['number']}"
+    assert [(one["objective"], one["bad"]) for one in incident["costs"]] == [("reachable", OUTAGE.total_seconds())]
+    assert told["losses_without_incident"] == 0
+    assert f'href="{incident["url"]}"' in daemon.get(f"/reports/{REPORT}")
+
+
+def test_where_the_objectives_stand_is_on_the_web_page(daemon: DaemonProcess, made: Any) -> None:
+    assert daemon.run_job("slo_evaluation").returncode == 0
+    page = daemon.get("/")
+    assert ">not enough data</td>" in page and "It is reachable" in page and "99.9 %" in page
 
 
 @pytest.mark.parametrize(
