@@ -1,5 +1,6 @@
 """Wrong variables, unfit hosts, foreign services: refused before the first change, with the sentence that mends it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def refused(deployment: Deployment, sentence: str, *options: str) -> None:
 )
 def test_a_host_that_is_too_small_is_refused(deployment: Deployment, minimum: str, sentence: str) -> None:
     # The host shares memory and disk with this machine, so it is the demand that grows here.
-    refused(deployment, sentence, "-e", f"{minimum}=999999999")
+    refused(deployment, sentence, "-e", json.dumps({minimum: 999999999}))
 
 
 def test_an_unsupported_distribution_is_refused(deployment: Deployment) -> None:
