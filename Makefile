@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 CMCTL := .venv/bin/cmctl
-WORKERS ?= 2 # processes that share the tests, a file each; their ports are shared out
+WORKERS ?= 3 # processes that share the tests, a file each; their ports are shared out
 
 .PHONY: help run stop test-packages test soak lint bench venv venv-dev venv-deploy deploy-test deploy-packages bench-deploy lock
 
