@@ -23,13 +23,15 @@ AFTER_A_TOOL_CALL = {
 AFTER_HALF_A_DAY = {"cmctl_forecast_days_until_full"}
 # Need a receiver; tests/acceptance/test_notifications.py shows that they are exported once there is one.
 WITH_A_RECEIVER = {"cmctl_deliveries_total", "cmctl_deliveries_open"}
-# Need sets, verifications and drills; tests/unit/daemon/test_backup_metrics.py shows that they are exported then.
+# Need sets, copies and drills; tests/unit/daemon/test_backup_metrics.py shows that they are exported then.
 AFTER_DRILLS = {
     "cmctl_backup_drill_due_timestamp_seconds",
     "cmctl_backup_drill_last_passed",
     "cmctl_backup_drill_last_success_timestamp_seconds",
     "cmctl_backup_drill_rpo_seconds",
     "cmctl_backup_drill_rto_seconds",
+    "cmctl_backup_copied_timestamp_seconds",
+    "cmctl_backup_last_success_timestamp_seconds",
     "cmctl_backup_last_verified_timestamp_seconds",
     "cmctl_backup_size_to_usual",
 }

@@ -115,7 +115,7 @@ def test_one_that_hangs_loses_its_turn_and_knows_it_when_it_wakes_up(pair: Pair)
     pair.start()
     assert pair.first.process is not None
     pair.first.process.send_signal(signal.SIGSTOP)
-    pair.second.wait_for_role("active", TAKE_OVER_SECONDS)
+    pair.second.wait_for_role("active")
     assert post(pair.second, "WhileItHung") == 200
     wait_for(lambda: pair.told("WhileItHung"))
     pair.first.process.send_signal(signal.SIGCONT)

@@ -49,6 +49,7 @@ def test_without_sets_and_drills_there_is_nothing_to_be_overdue() -> None:
 def test_sets_alone_make_a_drill_due() -> None:
     found = values(Overview([full_set(1, 200 * MIB), full_set(2, 100 * MIB), full_set(3, 100 * MIB)]))
     assert found["cmctl_backup_size_to_usual"] == 2
+    assert found["cmctl_backup_last_success_timestamp_seconds"] == (NOW - timedelta(days=1)).timestamp()
     assert found["cmctl_backup_last_verified_timestamp_seconds"] == (NOW - timedelta(hours=23)).timestamp()
     assert found["cmctl_backup_due_timestamp_seconds"] == (NOW - timedelta(hours=12)).timestamp()
     assert found["cmctl_backup_drill_due_timestamp_seconds"] == (NOW + timedelta(days=6)).timestamp()
