@@ -14,6 +14,7 @@ from controlplane.daemon.routes.health import components, role
 from controlplane.daemon.routing import PROBLEM, Parameter, Route, list_of, ref
 from controlplane.domain.check import CheckResult, worst
 from controlplane.domain.slo_status import ObjectiveStatus, objective_status, worst_first
+from controlplane.domain.status import alert_state
 from controlplane.errors import CmctlError, UsageProblem
 from controlplane.services.incidents.ports import IncidentFilter
 from controlplane.services.incidents.record import incident_record
@@ -49,11 +50,12 @@ async def open_incidents(daemon: Daemon) -> list[dict[str, Any]]:
 
 async def read_status(daemon: Daemon) -> dict[str, Any]:
     """One object that tells how everything is."""
-    checks = daemon.checks.latest()
+    checks, firing = daemon.checks.latest(), daemon.current.firing()
+    states = [result.state for result in checks] + [alert_state(alert.severity) for alert in firing]
     return {
-        "state": worst([result.state for result in checks]).name,
+        "state": worst(states).name,
         "checks": check_fields(checks),
-        "alerts": await daemon.acknowledgement.with_notes(daemon.current.firing()),
+        "alerts": await daemon.acknowledgement.with_notes(firing),
         "jobs": await daemon.jobs.states(),
         "slos": slo_lines(daemon),
         "incidents": await open_incidents(daemon),

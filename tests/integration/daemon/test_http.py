@@ -162,6 +162,14 @@ def test_the_page_carries_everything_it_needs(daemon: DaemonProcess) -> None:
     assert len(nonces) == 1 and f"'nonce-{nonces.pop()}'" in headers["Content-Security-Policy"]
 
 
+def test_the_whole_is_as_bad_as_the_worst_alert_that_fires(daemon: DaemonProcess) -> None:
+    alert = {"labels": {"alertname": "Worst", "severity": "critical"}}
+    daemon.post({"alerts": [{**alert, "status": "firing"}]})
+    assert daemon.get("/api/v1/status")["state"] == "CRITICAL"
+    assert 'class="banner CRITICAL"' in daemon.get("/")
+    daemon.post({"alerts": [{**alert, "status": "resolved"}]})
+
+
 def test_the_runbook_is_served_with_the_anchors_that_alerts_link_to(daemon: DaemonProcess) -> None:
     page = daemon.get("/docs/runbook")
     assert page.startswith("<!doctype html>")
