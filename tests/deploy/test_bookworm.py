@@ -1,9 +1,11 @@
 """The same deployment on Debian 12: PostgreSQL 15, Python 3.11, Prometheus 2.42, Alertmanager 0.25."""
 
 import random
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -38,12 +40,20 @@ def wheelhouse(run_dir: Path) -> Path:
     return folder
 
 
+def default_index_host() -> str:
+    """Whom the installer asks when no index is named."""
+    options = ["--no-config", "--quiet", "--no-header", "--emit-index-url", "/dev/null"]
+    command = ["env", "-i", str(Path(sys.executable).with_name("uv")), "pip", "compile", f"--python={sys.executable}"]
+    told = subprocess.run([*command, *options], capture_output=True, text=True, check=True).stdout
+    return urlsplit(told.split()[-1]).hostname or ""
+
+
 def test_a_host_that_reaches_nothing_but_a_mirror_is_refused_until_it_is_given_what_to_use(
     deployment: Deployment, wheelhouse: Path
 ) -> None:
     host = deployment.host
     host.execute("sh", "-c", "echo 'deb http://127.0.0.1:9/debian bookworm main' > /etc/apt/sources.list")
-    host.execute("sh", "-c", "echo '127.0.0.1 pypi.org' >> /etc/hosts")
+    host.execute("sh", "-c", f"echo '127.0.0.1 {default_index_host()}' >> /etc/hosts")
     for sentence, variables in (
         ("or set claude_memory_apt_mirror to a mirror", {}),
         ("set claude_memory_pip_index_url to an index", {"claude_memory_apt_mirror": mirror()}),
