@@ -115,6 +115,11 @@ def require_embedded(settings: Settings) -> None:
         )
 
 
+def makes_backups(settings: Settings) -> bool:
+    """Whether this control plane can make recovery sets: PostgreSQL is on its host."""
+    return settings.mode == "embedded" or settings.postgresql.installed is not None
+
+
 def backup_files(settings: Settings) -> "BackupFiles":
     """What is in the backup directory."""
     from controlplane.adapters.backup.view import BackupFiles

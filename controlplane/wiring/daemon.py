@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,7 +23,6 @@ from controlplane.adapters.store.alerts import PostgresAlertStore
 from controlplane.adapters.store.anomalies import PostgresAnomalyStore
 from controlplane.adapters.store.checks import PostgresCheckStore
 from controlplane.adapters.store.database import Database
-from controlplane.adapters.store.flapping import PostgresFlapping
 from controlplane.adapters.store.jobs import PostgresJobLedger
 from controlplane.adapters.store.outbox import PostgresOutbox
 from controlplane.adapters.store.slo_reports import PostgresReportStore
@@ -42,21 +41,21 @@ from controlplane.services.acknowledge import Acknowledgement
 from controlplane.services.alerts import MAX_ALERTS_IN_MEMORY, CurrentAlerts
 from controlplane.services.backup.watch import BackupWatch
 from controlplane.services.checks import CheckEngine
-from controlplane.services.flapping import FlappingWatch
 from controlplane.services.ingest import AlertIngest, ReceiptClock, encode_alert
 from controlplane.services.jobs import JobService, Task
 from controlplane.services.mover import Mover
+from controlplane.services.notify.service import Notifications
 from controlplane.services.reconcile import Reconciliation
 from controlplane.services.resolve import ManualEnding
-from controlplane.services.retention import Retention
+from controlplane.services.retention import History, Retention
 from controlplane.services.silences import SilenceKeeper
 from controlplane.services.standby import StandbyGuard, work_while_allowed
 from controlplane.wiring.anomalies import anomaly_tasks, build_anomalies, build_forecasts
-from controlplane.wiring.backup import backup_files, backup_limits
+from controlplane.wiring.backup import backup_files, backup_limits, makes_backups
 from controlplane.wiring.backup_tasks import backup_tasks
 from controlplane.wiring.checks import build_engine
-from controlplane.wiring.flapping import flapping_limits
-from controlplane.wiring.incidents import build_incidents
+from controlplane.wiring.flapping import build_flapping_watch, flapping_limits
+from controlplane.wiring.incidents import IncidentParts, build_incidents
 from controlplane.wiring.maintenance import build_maintenance
 from controlplane.wiring.notifications import build_notifications, notification_tasks, wants_notifications
 from controlplane.wiring.planned_work import work_task
@@ -120,49 +119,37 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     clock = ReceiptClock()
     database = Database(database_address(settings, layout))
     journal = SegmentJournal(layout.journal, settings.webhook.journal_max_mb * MEGABYTE)
-    notes_events, limits = wants_notifications(settings), flapping_limits(settings)
-    alert_store = PostgresAlertStore(database, notes_events, limits)
-    flapping_store = PostgresFlapping(database, limits, notes_events)
+    alert_store = PostgresAlertStore(database, wants_notifications(settings), flapping_limits(settings))
     check_store, outbox = PostgresCheckStore(database), PostgresOutbox(database)
     templates, docs = resource_dir("templates"), resource_dir("docs")
     lock = PostgresActiveLock(database_address(settings, layout), database, lambda: journal.journal_id)
     standby = StandbyGuard(lock, database)
     notifications = build_notifications(settings, layout, database, standby, alert_store, templates, docs)
-    ledger = PostgresJobLedger(database)
-    rejected, alert_log = RejectedFolder(layout.rejected), FileAlertLog(layout.alert_log)
-    incidents = build_incidents(settings, database)
-
-    def alerts_moved(is_all: bool) -> None:
-        notifications.alerts_moved(is_all)
-        incidents.keeper.wake()
-
-    current, mover = CurrentAlerts(), Mover(journal, alert_store, rejected, alerts_moved)
+    ledger, actions = PostgresJobLedger(database), PostgresActionLedger(database)
+    incidents, alert_log = build_incidents(settings, database), FileAlertLog(layout.alert_log)
+    rejected, current = RejectedFolder(layout.rejected), CurrentAlerts()
+    mover = Mover(journal, alert_store, rejected, partial(_alerts_moved, notifications, incidents))
     engine = build_engine(settings, layout, check_store)
-    anomaly_store = PostgresAnomalyStore(database)
+    anomaly_store, forecasts = PostgresAnomalyStore(database), build_forecasts(settings)
     anomalies = build_anomalies(settings, database, anomaly_store)
-    forecasts = build_forecasts(settings)
-    retention = Retention(
-        alert_store,
-        [check_store, ledger],
-        timedelta(days=settings.webhook.alerts_retention_days),
-        timedelta(days=settings.checks.history_days),
-    )
+    retention = _retention(settings, alert_store, [check_store, ledger])
     ingest = AlertIngest(
         journal, current, alert_log, rejected, clock, settings.webhook.max_annotation_bytes, notifications.alerts_heard
     )
-    timetable = SchedulerTimetable()
     reconciliation = build_reconciliation(settings, current, ingest)
-    maintenance = build_maintenance(settings, database)
-    slo_board = build_slo_board(locations)
-    tasks = task_table(settings, engine, retention, mover, reconciliation, maintenance.silences)
-    tasks |= slo_tasks(settings, slo_board)
-    if settings.mode == "embedded" or settings.postgresql.installed:
-        tasks |= backup_tasks(settings, locations)
-    tasks |= notification_tasks(settings, notifications, outbox)
-    tasks["slo_reports"] = report_task(locations, notifications.something_to_send)
-    tasks["planned_work"] = work_task(layout, database)
-    tasks |= anomaly_tasks(settings, anomalies, anomaly_store, forecasts)
-    jobs = JobService(tasks, ledger, timetable, lambda: datetime.now(UTC))
+    maintenance, slo_board = build_maintenance(settings, database), build_slo_board(locations)
+    tasks = {
+        **task_table(settings, engine, retention, mover, reconciliation, maintenance.silences),
+        **slo_tasks(settings, slo_board),
+        **(backup_tasks(settings, locations) if makes_backups(settings) else {}),
+        **notification_tasks(settings, notifications, outbox),
+        "slo_reports": report_task(locations, notifications.something_to_send),
+        "planned_work": work_task(layout, database),
+        **anomaly_tasks(settings, anomalies, anomaly_store, forecasts),
+    }
+    timetable = SchedulerTimetable()
+    jobs = JobService(tasks, ledger, timetable, _now)
+    is_all_moved, on_calm = lambda: journal.pending_records == 0, partial(notifications.alerts_moved, is_all=False)
     daemon = Daemon(
         version=version("claude-memory-controlplane"),
         started_at=datetime.now(UTC),
@@ -176,24 +163,17 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
         jobs=jobs,
         notifications=notifications,
         escalation=notifications.escalation,
-        flapping=FlappingWatch(
-            flapping_store,
-            lambda: journal.pending_records == 0,
-            lambda: notifications.alerts_moved(is_all=False),
-            lambda: datetime.now(UTC),
-        ),
+        flapping=build_flapping_watch(settings, database, is_all_moved, on_calm),
         incidents=incidents.desk,
         incident_keeper=incidents.keeper,
-        acknowledgement=Acknowledgement(PostgresAcks(database), lambda: datetime.now(UTC)),
+        acknowledgement=Acknowledgement(PostgresAcks(database), _now),
         remediator=build_remediator(settings, locations, database, alert_store),
-        ending=ManualEnding(
-            alert_store, ingest, alertmanagers(settings), PostgresActionLedger(database), lambda: datetime.now(UTC)
-        ),
+        ending=ManualEnding(alert_store, ingest, alertmanagers(settings), actions, _now),
         checks=engine,
         check_history=check_store,
         maintenance=maintenance.service,
         silences=maintenance.silences,
-        actions=PostgresActionLedger(database),
+        actions=actions,
         anomalies=anomalies,
         anomaly_store=anomaly_store,
         slo_board=slo_board,
@@ -207,6 +187,20 @@ def build_parts(settings: Settings, locations: Locations, layout: DataLayout) ->
     return Parts(daemon, journal, database, mover, alert_log, Scheduler(jobs, timetable, tasks.values()), clock)
 
 
+def _alerts_moved(notifications: Notifications, incidents: IncidentParts, is_all: bool) -> None:
+    notifications.alerts_moved(is_all)
+    incidents.keeper.wake()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _retention(settings: Settings, alerts: PostgresAlertStore, histories: Sequence[History]) -> Retention:
+    alerts_days, history_days = settings.webhook.alerts_retention_days, settings.checks.history_days
+    return Retention(alerts, histories, timedelta(days=alerts_days), timedelta(days=history_days))
+
+
 def task_table(
     settings: Settings,
     engine: CheckEngine,
@@ -215,7 +209,7 @@ def task_table(
     reconciliation: Reconciliation,
     silences: SilenceKeeper,
 ) -> dict[str, Task]:
-    """Every scheduled task. A new one is one more entry here."""
+    """The scheduled tasks that belong to no part of its own."""
 
     async def run_checks() -> str:
         results = await engine.run_all()

@@ -89,10 +89,9 @@ async def _outlook(settings: Settings) -> Outlook | None:
 
 def build_recovery(settings: Settings, database: Database) -> RecordedRecovery:
     """Backups from the catalogue, drills from the action ledger."""
-    from controlplane.wiring.backup import backup_files
+    from controlplane.wiring.backup import backup_files, makes_backups
 
-    has_sets = settings.mode == "embedded" or settings.postgresql.installed is not None
-    sets = backup_files(settings) if has_sets else None
+    sets = backup_files(settings) if makes_backups(settings) else None
     return RecordedRecovery(sets, PostgresActionLedger(database))
 
 
