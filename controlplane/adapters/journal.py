@@ -20,6 +20,10 @@ logger = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 8 * 1024 * 1024
 MAX_WAITING_BYTES = 64 * 1024 * 1024
+# A sync costs about as much as taking a few alerts, and the writing thread and the event loop share the interpreter: a
+# batch is handed over when a turn of the loop brought no more, or after some turns, or when it is large by itself.
+GATHER_TURNS = 8
+ENOUGH_BYTES = 64 * 1024
 
 
 class SegmentJournal:
@@ -31,6 +35,8 @@ class SegmentJournal:
         self._segment_bytes = segment_bytes
         self._writer: JournalWriter
         self._is_open = False
+        self._gathered: list[Waiting] = []
+        self._is_writing = False
         self._waiting_bytes = 0
         self._durable = asyncio.Event()
         self._lengths: dict[int, int] = {}  # durable length of each segment that is still here
@@ -103,6 +109,7 @@ class SegmentJournal:
         """Write what still waits, then stop the writer."""
         if self._is_open:
             self._is_open = False
+            self._write_gathered()
             await asyncio.to_thread(self._writer.stop)
 
     # -- writing
@@ -114,9 +121,26 @@ class SegmentJournal:
         if sum(self._lengths.values()) + self._waiting_bytes + len(record) > self._max_bytes:
             raise StorageFull(f"the journal has reached its limit of {self._max_bytes} bytes")
         future: asyncio.Future[None] = self._loop.create_future()
-        self._waiting_bytes += len(record)
-        self._writer.put((record, future))
+        framed = files.frame(record)
+        self._waiting_bytes += len(framed)
+        self._gathered.append((framed, future))
+        if not self._is_writing:
+            self._is_writing = True
+            self._loop.call_soon(self._gather, 0, GATHER_TURNS)
         return future
+
+    def _gather(self, seen: int, turns: int) -> None:
+        """Hand over what waits, or look again after a turn of the event loop if this one brought more."""
+        if turns and len(self._gathered) > seen and self._waiting_bytes < ENOUGH_BYTES:
+            self._loop.call_soon(self._gather, len(self._gathered), turns - 1)
+        else:
+            self._write_gathered()
+
+    def _write_gathered(self) -> None:
+        batch, self._gathered = self._gathered, []
+        self._is_writing = bool(batch)
+        if batch:
+            self._writer.put(batch)
 
     def _report(self, batch: list[Waiting], outcome: Outcome) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
@@ -124,7 +148,7 @@ class SegmentJournal:
 
     def _finish(self, batch: list[Waiting], result: Outcome) -> None:
         """Back in the event loop: publish the new length, then tell the senders."""
-        self._waiting_bytes -= sum([len(record) for record, _ in batch])
+        self._waiting_bytes -= sum([len(framed) for framed, _ in batch])
         failure = None
         if isinstance(result, OSError):
             failure = self._note_failure(result)
@@ -141,6 +165,7 @@ class SegmentJournal:
                 future.set_result(None)
             else:
                 future.set_exception(failure)
+        self._gather(0, GATHER_TURNS)
 
     def _note_failure(self, error: OSError) -> StorageFull:
         if self.last_error is None:
@@ -152,6 +177,11 @@ class SegmentJournal:
         return StorageFull(f"the journal cannot be written: {self.last_error}")
 
     # -- reading
+
+    @property
+    def fill(self) -> float:
+        """Share of the room that is taken, 0 to 1."""
+        return sum(self._lengths.values()) / self._max_bytes
 
     def start(self) -> JournalPosition:
         """Position of the oldest record that is still here."""

@@ -1,4 +1,4 @@
-"""The journal's writing thread: takes what waits, writes it with one call, syncs once, tells all senders."""
+"""The journal's writing thread: writes what was gathered with one call, syncs once, tells all senders."""
 
 import contextlib
 import logging
@@ -13,10 +13,8 @@ from controlplane.adapters import journal_files as files
 
 logger = logging.getLogger(__name__)
 
-BATCH_RECORDS = 1024
-
 Waiting = tuple[bytes, Any]
-"""A record, and what the caller wants back with its outcome."""
+"""A record as it stands in a segment, and what the caller wants back with its outcome."""
 
 Outcome = tuple[int, int] | OSError
 """Segment and its new durable length, or why the batch could not be kept."""
@@ -32,7 +30,7 @@ class JournalWriter:
         self._segment = last_segment
         self._segment_bytes = segment_bytes
         self._report = report
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Waiting] | None] = queue.SimpleQueue()
         self._descriptor = -1
         self._written = 0
         self._spare = folder / "spare"
@@ -43,9 +41,9 @@ class JournalWriter:
         """Start the thread."""
         self._thread.start()
 
-    def put(self, item: Waiting) -> None:
-        """Hand a record over; never blocks."""
-        self._queue.put(item)
+    def put(self, batch: list[Waiting]) -> None:
+        """Hand records over, to be written and synced together; never blocks."""
+        self._queue.put(batch)
 
     def stop(self) -> None:
         """Write what waits, then end; returns when that is done."""
@@ -54,7 +52,7 @@ class JournalWriter:
 
     def _run(self) -> None:
         self._prepare_spare()
-        while (batch := self._next_batch()) is not None:
+        while (batch := self._queue.get()) is not None:
             try:
                 self._write(batch)
                 outcome: Outcome = (self._segment, self._written)
@@ -66,24 +64,10 @@ class JournalWriter:
         if self._preparing is not None:
             self._preparing.join()
 
-    def _next_batch(self) -> list[Waiting] | None:
-        first = self._queue.get()
-        if first is None:
-            return None
-        batch = [first]
-        with contextlib.suppress(queue.Empty):
-            while len(batch) < BATCH_RECORDS:
-                item = self._queue.get_nowait()
-                if item is None:
-                    self._queue.put(None)
-                    break
-                batch.append(item)
-        return batch
-
     def _write(self, batch: list[Waiting]) -> None:
         if self._descriptor < 0 or self._written >= self._segment_bytes:
             self._start_segment()
-        content = memoryview(b"".join([files.frame(record) for record, _ in batch]))
+        content = memoryview(b"".join([framed for framed, _ in batch]))
         done = 0
         while done < len(content):
             done += os.pwrite(self._descriptor, content[done:], self._written + done)

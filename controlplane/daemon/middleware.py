@@ -1,6 +1,7 @@
 """What happens around every request: limits, the guard, errors, security headers, counting."""
 
 import logging
+from collections.abc import Awaitable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -34,8 +35,8 @@ class Gate:
         """The middleware in the form aiohttp wants."""
 
         @web.middleware
-        async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await self._pass(request, handler)
+        def gate(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
+            return self._pass(request, handler)
 
         return gate
 

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10.0
 KEEPALIVE_SECONDS = 75.0
-SWITCH_INTERVAL_SECONDS = 0.001
+SWITCH_INTERVAL_SECONDS = 0.0001
 GARBAGE_THRESHOLDS = (50_000, 20, 50)
 # Buffers of this size and more go back to the system when they are freed. By itself glibc raises the limit with every
 # large payload and keeps them all, in pieces: 8 MB more in a storm.

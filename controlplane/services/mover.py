@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 
 from controlplane.errors import CmctlError, DependencyUnreachable
@@ -23,6 +24,12 @@ BATCH_BYTES = 1024 * 1024
 SOON_SECONDS = 0.05
 GATHER_SECONDS = 0.2
 FEW_BYTES = 16 * 1024
+# While alerts pour in, taking them comes first: after a batch the mover rests for a few times as long as that took,
+# unless the journal fills up. What is left is moved at full speed once it is over.
+RESTS = 4
+LONGEST_REST_SECONDS = 1.0
+GLANCE_SECONDS = 0.05
+ROOMY_FILL = 0.5
 FIRST_RETRY_SECONDS = 0.1
 LAST_RETRY_SECONDS = 2.0
 
@@ -45,7 +52,8 @@ class Mover:
         self._position: JournalPosition | None = None
         self._lock = asyncio.Lock()
         self._moved = asyncio.Condition()
-        self._hurry = asyncio.Event()
+        self._waiting = 0
+        self._hurry = asyncio.Event()  # set while somebody waits
         self._moved_bytes = 0
         self.moved_records = 0
         self.refused_records = 0
@@ -56,7 +64,7 @@ class Mover:
         pause = FIRST_RETRY_SECONDS
         while True:
             try:
-                await self.move_pending()
+                await self.move_pending(gently=True)
                 pause = FIRST_RETRY_SECONDS
                 await self._journal.wait_for_records(self._position or self._journal.start())
                 await self._gather()
@@ -70,7 +78,6 @@ class Mover:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SOON_SECONDS if self._moved_bytes <= FEW_BYTES else GATHER_SECONDS):
                 await self._hurry.wait()
-        self._hurry.clear()
 
     def _note_failure(self, error: CmctlError) -> None:
         if self.last_error is None:
@@ -79,33 +86,53 @@ class Mover:
             )
         self.last_error = error.message
 
-    async def move_pending(self) -> int:
+    async def move_pending(self, gently: bool = False) -> int:
         """Move what is in the journal at this moment; returns how many records.
 
+        ``gently`` leaves the processor to the alerts that come in meanwhile.
         Raises DependencyUnreachable when the store does not answer.
         """
         moved = moved_bytes = 0
         target = self._journal.end()
         async with self._lock:
             while (position := await self._known_position()) < target:
+                started = time.monotonic()
                 batch = await self._journal.read(position, BATCH_BYTES)
                 await self._move(batch)
                 moved += len(batch.records)
                 moved_bytes += sum([len(record) for record in batch.records])
+                if gently and moved_bytes > FEW_BYTES:
+                    await self._rest(time.monotonic() - started)
         self._moved_bytes = moved_bytes
         return moved
+
+    async def _rest(self, worked_seconds: float) -> None:
+        until = time.monotonic() + min(RESTS * worked_seconds, LONGEST_REST_SECONDS)
+        before = None
+        while self._journal.end() != before and self._journal.fill < ROOMY_FILL and time.monotonic() < until:
+            before = self._journal.end()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GLANCE_SECONDS):
+                    await self._hurry.wait()
+                    return
 
     async def wait_until_moved(self, timeout_seconds: float) -> bool:
         """Wait until all that is durable now is in the store; False when time is up or the store is away."""
         target = self._journal.end()
         if self._position is not None and self._position >= target:
             return True
+        self._waiting += 1
         self._hurry.set()
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(timeout_seconds), self._moved:
                 await self._moved.wait_for(lambda: self._position is not None and self._position >= target)
                 return True
-        return False
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._hurry.clear()
 
     async def _known_position(self) -> JournalPosition:
         if self._position is None:

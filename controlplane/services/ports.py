@@ -88,6 +88,11 @@ class AlertJournal(Protocol):
         """Records that are durable here and not yet moved."""
         ...
 
+    @property
+    def fill(self) -> float:
+        """Share of the room for records that is taken, 0 to 1."""
+        ...
+
     def append(self, record: bytes) -> Awaitable[None]:
         """Write a record; done once it is on disk. Raises StorageFull when it cannot be kept."""
         ...

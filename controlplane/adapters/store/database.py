@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from controlplane.adapters.postgresql_client import tls_parameters
@@ -164,6 +166,7 @@ class Database:
             min_size=1,
             max_size=self._max_connections,
             open=False,
+            configure=_read_json_fast,
             timeout=CONNECT_SECONDS,
             reconnect_timeout=CONNECT_SECONDS,
         )
@@ -257,3 +260,7 @@ def _is_refused_for_good(error: Exception) -> bool:
 def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:300]
+
+
+async def _read_json_fast(connection: AsyncConnection[Any]) -> None:
+    set_json_loads(orjson.loads, connection)

@@ -30,7 +30,7 @@ class BodyReader:
         many bodies come in at once, PayloadProblem when it comes too slowly.
         """
         if request.content.is_eof():  # it came with the head: nothing to wait for
-            return await request.read()
+            return self._within_limit(request.content.read_nowait())
         length = request.content_length
         if length is not None and length > self._max_body_bytes:
             raise web.HTTPRequestEntityTooLarge(max_size=self._max_body_bytes, actual_size=length)
@@ -46,6 +46,11 @@ class BodyReader:
             raise PayloadProblem("body", f"did not arrive within {BODY_SECONDS} s") from error
         finally:
             self._reserved -= reserve
+
+    def _within_limit(self, body: bytes) -> bytes:
+        if len(body) > self._max_body_bytes:
+            raise web.HTTPRequestEntityTooLarge(max_size=self._max_body_bytes, actual_size=len(body))
+        return body
 
 
 BODIES = web.AppKey("bodies", BodyReader)

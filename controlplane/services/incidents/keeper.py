@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -14,7 +15,9 @@ from controlplane.services.ports import Clock
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
+# A storm of alerts is looked at in large parts, with rests that leave the processor to the alerts that come in.
 PAUSE_SECONDS = 0.5
+RESTS = 3
 FIGURES_OVER = timedelta(days=30)
 CONTROL_PLANE = "control plane"
 FORGOTTEN = "its alerts have ended, and nobody closed it"
@@ -66,7 +69,7 @@ class IncidentKeeper:
                 logger.debug("Incidents wait for the store", extra={"action": "look", "problem": error.message})
             except Exception:
                 logger.exception("Looking for incidents failed in a way nobody foresaw", extra={"action": "look"})
-            await asyncio.sleep(PAUSE_SECONDS)  # a storm of alerts is looked at in large parts
+            await asyncio.sleep(PAUSE_SECONDS)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wake.wait()
@@ -76,8 +79,9 @@ class IncidentKeeper:
         now = self._clock()
         is_all = False
         while not is_all:
+            started = time.monotonic()
             placed = await self._store.look(now, self._default_profile, self._join_window)
-            is_all = placed.is_all
+            is_all, worked_seconds = placed.is_all, time.monotonic() - started
             for number in placed.opened:
                 logger.warning("An incident was opened", extra={"action": "open_incident", "incident": number})
             for number in placed.reopened:
@@ -85,6 +89,8 @@ class IncidentKeeper:
                     "An incident is open again: an alert of it fires again",
                     extra={"action": "reopen_incident", "incident": number},
                 )
+            if not is_all:
+                await asyncio.sleep(RESTS * worked_seconds)
         await self._close_forgotten(now)
         self.figures = await self._store.figures(now - FIGURES_OVER)
 

@@ -129,7 +129,26 @@ async def test_many_appends_share_a_sync(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "fdatasync", lambda descriptor: (syncs.append(descriptor), sync(descriptor)))
     async with opened(tmp_path) as journal:
         await append_all(journal, [b"x"] * 1000)
-    assert 1 <= len(syncs) < 100
+    assert len(syncs) == 1
+
+
+async def test_records_of_later_turns_are_gathered_while_more_come_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncs = []
+    sync = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: (syncs.append(descriptor), sync(descriptor)))
+
+    async def later(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await journal.append(b"x")
+
+    async with opened(tmp_path) as journal:
+        await asyncio.gather(*(later(turns) for turns in range(4)))
+        assert len(syncs) == 1
+        await journal.append(b"x")
+        assert len(syncs) == 2
 
 
 async def test_a_failed_write_is_refused_and_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

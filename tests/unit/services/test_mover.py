@@ -146,6 +146,41 @@ async def test_the_mover_waits_for_the_store_and_then_catches_up(tmp_path: Path)
     assert mover.last_error is None
 
 
+async def test_while_alerts_pour_in_the_mover_rests_unless_somebody_waits_or_room_is_scarce(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controlplane.services.mover.BATCH_BYTES", 1)
+    monkeypatch.setattr("controlplane.services.mover.FEW_BYTES", 0)
+    monkeypatch.setattr("controlplane.services.mover.RESTS", 1e9)
+    monkeypatch.setattr("controlplane.services.mover.LONGEST_REST_SECONDS", 1e9)
+    journal, store = await filled(tmp_path), FakeStore()
+    mover = Mover(journal, store, Kept())
+    running = asyncio.create_task(mover.run())
+    for _ in range(50):
+        await journal.append(b"more")
+    assert mover.moved_records < len(RECORDS)
+    pouring = asyncio.create_task(_pour(journal))
+    assert await mover.wait_until_moved(timeout_seconds=20), "somebody waits"
+    pouring.cancel()
+    await asyncio.gather(pouring, return_exceptions=True)
+
+    monkeypatch.setattr("controlplane.services.mover.ROOMY_FILL", 0.0)
+    pouring = asyncio.create_task(_pour(journal))
+    already = mover.moved_records
+    async with asyncio.timeout(20):
+        while mover.moved_records < already + 50:  # noqa: ASYNC110 - nothing tells of single records
+            await asyncio.sleep(0.001)
+    for task in (pouring, running):
+        task.cancel()
+    await asyncio.gather(pouring, running, return_exceptions=True)
+    await journal.close()
+
+
+async def _pour(journal: SegmentJournal) -> None:
+    while True:
+        await journal.append(b"more")
+
+
 async def test_waiting_for_a_store_that_is_away_ends(tmp_path: Path) -> None:
     journal = await filled(tmp_path)
     assert not await Mover(journal, FakeStore(), Kept()).wait_until_moved(timeout_seconds=0.01)
