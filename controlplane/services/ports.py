@@ -278,7 +278,7 @@ class RemoteDaemon(Protocol):
         """A JSON answer and the response's headers. Raises CmctlError as the answer demands."""
         ...
 
-    async def post(self, path: str, payload: Any) -> Any:
+    async def post(self, path: str, payload: Any = None) -> Any:
         """Change something and return the JSON answer. Raises CmctlError as the answer demands."""
         ...
 

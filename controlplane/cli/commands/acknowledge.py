@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from controlplane.cli.daemon import tell_daemon
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import emit, output_option
 
@@ -62,11 +63,7 @@ def resolve(invocation: Invocation, fingerprint: str, author: str, reason: str, 
 
 
 def _post(invocation: Invocation, fingerprint: str, verb: str, request: dict[str, Any]) -> Any:
-    import asyncio
     from urllib.parse import quote
 
-    from controlplane.cli.settings import load_settings
-    from controlplane.wiring.alerts import daemon_api
-
     path = f"/api/v1/alerts/{quote(fingerprint, safe='')}/{verb}"
-    return asyncio.run(daemon_api(load_settings(invocation)).post(path, request))
+    return tell_daemon(invocation, path, request)

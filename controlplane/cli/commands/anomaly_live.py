@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from controlplane.cli.daemon import ask_daemon, tell_daemon
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import colour, emit, format_table, output_option
 from controlplane.errors import UsageProblem
 
 if TYPE_CHECKING:
     from controlplane.services.anomaly.scan import Scanned
-    from controlplane.services.ports import RemoteDaemon
 
 Record = Mapping[str, Any]
+_HINT = "what was learnt is the daemon's; cmctl anomaly scan works without it"
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan", "anomalous": "red", "failing": "red", "gone": "yellow"}
 
 
@@ -45,16 +46,16 @@ def list_anomalies(
 ) -> None:
     """List anomalies, newest first."""
     if what == "series":
-        rows = _get(invocation, "/api/v1/anomalies/series")
+        rows = ask_daemon(invocation, "/api/v1/anomalies/series", hint=_HINT)
         emit(rows, output, lambda: _series_table(rows))
         return
     if what == "watches":
-        state = _get(invocation, "/api/v1/anomalies/watches")
+        state = ask_daemon(invocation, "/api/v1/anomalies/watches", hint=_HINT)
         emit(state, output, lambda: _watches_page(state))
         return
     query = [("limit", str(limit)), *([("state", "open")] if is_open else [])]
     query += [(name, value) for name, value in (("watch", watch), ("since", since)) if value]
-    episodes = _get(invocation, "/api/v1/anomalies", query)
+    episodes = ask_daemon(invocation, "/api/v1/anomalies", query, hint=_HINT)
     emit(episodes, output, lambda: _episode_table(episodes))
 
 
@@ -70,7 +71,7 @@ def show(invocation: Invocation, anomaly_id: str, output: str) -> None:
     from controlplane.errors import CmctlError
     from controlplane.wiring.anomaly_reading import stretch_of
 
-    episode = _get(invocation, f"/api/v1/anomalies/{_quoted(anomaly_id)}")
+    episode = ask_daemon(invocation, f"/api/v1/anomalies/{_quoted(anomaly_id)}", hint=_HINT)
     stretch, problem = None, None
     try:
         stretch = asyncio.run(stretch_of(load_settings(invocation), episode))
@@ -104,20 +105,16 @@ def show(invocation: Invocation, anomaly_id: str, output: str) -> None:
 @click.pass_obj
 def feedback(invocation: Invocation, anomaly_id: str, said: str | None, note: str, by: str | None, output: str) -> None:
     """Say whether anomaly ID was fine or real."""
-    import asyncio
     import getpass
 
     if said is None:
         raise UsageProblem("say what it was", hint="one of --fine, --real and --undo")
     person = by or getpass.getuser()
     path = f"/api/v1/anomalies/{_quoted(anomaly_id)}/feedback"
-    api = _api(invocation)
     if said == "undo":
-        from urllib.parse import quote
-
-        episode = asyncio.run(api.post(f"{path}/undo?by={quote(person, safe='')}", {}))
+        episode = tell_daemon(invocation, f"{path}/undo?by={_quoted(person)}", {})
     else:
-        episode = asyncio.run(api.post(path, {"verdict": said, "by": person, "note": note}))
+        episode = tell_daemon(invocation, path, {"verdict": said, "by": person, "note": note})
     emit(episode, output, lambda: f"{episode['id']}: {episode['feedback'] or 'not judged'}; {_effect(episode)}")
 
 
@@ -163,26 +160,6 @@ def _scanned(one: "Scanned") -> dict[str, Any]:
         "samples": one.samples,
         "episodes": [episode_view(episode, {one.watch.name: one.watch}, (), {}) for episode in one.episodes],
     }
-
-
-def _api(invocation: Invocation) -> "RemoteDaemon":
-    from controlplane.cli.settings import load_settings
-    from controlplane.wiring.alerts import daemon_api
-
-    return daemon_api(load_settings(invocation))
-
-
-def _get(invocation: Invocation, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
-    import asyncio
-
-    from controlplane.errors import DependencyUnreachable
-
-    try:
-        answer, _ = asyncio.run(_api(invocation).get(path, query))
-    except DependencyUnreachable as error:
-        error.hint = error.hint or "what was learnt is the daemon's; cmctl anomaly scan works without it"
-        raise
-    return answer
 
 
 def _quoted(text: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from controlplane.cli.daemon import ask_daemon, daemon_of
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import colour, emit, format_table, output_option
 
@@ -39,14 +40,9 @@ def deliveries(
     pending: waits, or is tried again. sending: handed over, outcome not known.
     delivered: the channel took it. folded: told in a digest. dead: given up.
     """
-    import asyncio
-
-    from controlplane.cli.settings import load_settings
-    from controlplane.wiring.alerts import daemon_api
-
     wanted = [("status", status), ("receiver", receiver), ("fingerprint", fingerprint), ("limit", str(limit))]
     query = [(name, value) for name, value in wanted if value is not None]
-    found, _ = asyncio.run(daemon_api(load_settings(invocation)).get("/api/v1/deliveries", query))
+    found = ask_daemon(invocation, "/api/v1/deliveries", query)
     emit(found, output, lambda: _table(found))
 
 
@@ -59,12 +55,9 @@ def redeliver(invocation: Invocation, delivery_id: int | None, all_dead: bool, o
     """Send the delivery ID again, dead or delivered; it is marked as a possible repeat when it had arrived."""
     import asyncio
 
-    from controlplane.cli.settings import load_settings
-    from controlplane.wiring.alerts import daemon_api
-
     if (delivery_id is None) != all_dead:
         raise click.UsageError("name one delivery, or --all-dead")
-    api = daemon_api(load_settings(invocation))
+    api = daemon_of(invocation)
 
     async def run() -> list[Any]:
         numbers = [delivery_id]

@@ -1,16 +1,15 @@
 """``cmctl jobs list``, ``run`` and ``history``."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from controlplane.cli.daemon import ask_daemon, daemon_of
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import colour, emit, format_table, output_option
 
-if TYPE_CHECKING:
-    from controlplane.services.ports import RemoteDaemon
-
+_HINT = "the jobs are the daemon's: start it with cmctl up controlplane"
 _OUTCOME_COLOURS = {"succeeded": "green", "failed": "red", "missed": "yellow", "interrupted": "yellow"}
 
 
@@ -24,7 +23,7 @@ def jobs() -> None:
 @click.pass_obj
 def list_jobs(invocation: Invocation, output: str) -> None:
     """List the tasks: when each is due next, and how its last run went."""
-    tasks = _get(invocation, "/api/v1/jobs")
+    tasks = ask_daemon(invocation, "/api/v1/jobs", hint=_HINT)
     emit(tasks, output, lambda: _task_table(tasks))
 
 
@@ -37,7 +36,7 @@ def run(invocation: Invocation, name: str, output: str) -> int:
     import asyncio
 
     click.echo(f"{name}: running …", err=True)
-    entry = asyncio.run(_api(invocation).run_job(name))
+    entry = asyncio.run(daemon_of(invocation).run_job(name))
     emit(entry, output, lambda: _run_table([entry]))
     return 0 if entry["outcome"] == "succeeded" else 1
 
@@ -57,29 +56,8 @@ def run(invocation: Invocation, name: str, output: str) -> int:
 def history(invocation: Invocation, task: str | None, limit: int, output: str) -> None:
     """List what ran, what failed and what was missed, newest first."""
     query = [("limit", str(limit)), *([("task", task)] if task else [])]
-    runs = _get(invocation, "/api/v1/jobs/history", query)
+    runs = ask_daemon(invocation, "/api/v1/jobs/history", query, hint=_HINT)
     emit(runs, output, lambda: _run_table(runs))
-
-
-def _api(invocation: Invocation) -> "RemoteDaemon":
-    from controlplane.cli.settings import load_settings
-    from controlplane.wiring.alerts import daemon_api
-
-    return daemon_api(load_settings(invocation))
-
-
-def _get(invocation: Invocation, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
-    """A JSON answer of the daemon; the scheduler lives there, so there is no other source."""
-    import asyncio
-
-    from controlplane.errors import DependencyUnreachable
-
-    try:
-        answer, _ = asyncio.run(_api(invocation).get(path, query))
-    except DependencyUnreachable as error:
-        error.hint = error.hint or "the jobs are the daemon's: start it with cmctl up controlplane"
-        raise
-    return answer
 
 
 def _task_table(tasks: Sequence[Mapping[str, Any]]) -> str:

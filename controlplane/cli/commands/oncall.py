@@ -1,10 +1,9 @@
 """``cmctl oncall show``, ``override`` and ``audit``."""
 
-from typing import Any
-
 import click
 
 from controlplane.cli.commands.acknowledge import AUTHOR
+from controlplane.cli.daemon import ask_daemon, tell_daemon
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import emit, format_table, output_option
 
@@ -19,9 +18,7 @@ def oncall() -> None:
 @click.pass_obj
 def show(invocation: Invocation, output: str) -> None:
     """Show who has each schedule now, and until when."""
-    import asyncio
-
-    found, _ = asyncio.run(_api(invocation).get("/api/v1/oncall"))
+    found = ask_daemon(invocation, "/api/v1/oncall")
     rows = [[one["schedule"], one["person"], one["until"][:16] + "Z", one["stands_in_for"] or "-"] for one in found]
     table = format_table(["SCHEDULE", "PERSON", "UNTIL", "STANDS IN FOR"], rows)
     emit(found, output, lambda: table if found else "no schedules")
@@ -39,8 +36,6 @@ def override(
     invocation: Invocation, schedule: str, person: str, author: str, duration: str, start: str | None, output: str
 ) -> None:
     """Let PERSON (a receiver) stand in on SCHEDULE for a time."""
-    import asyncio
-
     from controlplane.domain.duration import parse_duration
 
     try:
@@ -50,7 +45,7 @@ def override(
     request = {"schedule": schedule, "person": person, "author": author, "duration_seconds": seconds}
     if start is not None:
         request["starts_at"] = start
-    made = asyncio.run(_api(invocation).post("/api/v1/oncall/override", request))
+    made = tell_daemon(invocation, "/api/v1/oncall/override", request)
     emit(made, output, lambda: f"{person} has {schedule} from {made['starts_at'][:16]}Z to {made['ends_at'][:16]}Z")
 
 
@@ -64,9 +59,7 @@ def audit(invocation: Invocation, since: str, output: str) -> int:
     Works out anew which steps each alert should have made, from when it began,
     was acknowledged and ended, and compares with what was made.
     """
-    import asyncio
-
-    missed, _ = asyncio.run(_api(invocation).get("/api/v1/escalations/audit", [("since", since)]))
+    missed = ask_daemon(invocation, "/api/v1/escalations/audit", [("since", since)])
     rows = [
         [one["priority"], one["name"], str(one["step"]), one["due_at"][:19] + "Z", (one["made_at"] or "never")[:19]]
         for one in missed
@@ -74,10 +67,3 @@ def audit(invocation: Invocation, since: str, output: str) -> int:
     table = format_table(["PRIO", "ALERT", "STEP", "DUE", "MADE"], rows)
     emit(missed, output, lambda: table if missed else "no escalation was missed")
     return 1 if missed else 0
-
-
-def _api(invocation: Invocation) -> Any:
-    from controlplane.cli.settings import load_settings
-    from controlplane.wiring.alerts import daemon_api
-
-    return daemon_api(load_settings(invocation))

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from controlplane.cli.daemon import ask_daemon
 from controlplane.cli.invocation import Invocation
 from controlplane.cli.output import colour, emit, format_table, output_option
 
@@ -22,12 +23,7 @@ def remediation() -> None:
 @click.pass_obj
 def list_remediations(invocation: Invocation, since: str, output: str) -> None:
     """List attempts of remedies, dry runs included, newest first."""
-    import asyncio
-
-    from controlplane.cli.settings import load_settings
-    from controlplane.wiring.alerts import daemon_api
-
-    found, _ = asyncio.run(daemon_api(load_settings(invocation)).get("/api/v1/remediations", [("since", since)]))
+    found = ask_daemon(invocation, "/api/v1/remediations", [("since", since)])
     headers = ["STARTED", "REMEDY", "ALERT", "INCIDENT", "OUTCOME", "DETAIL"]
     emit(found, output, lambda: format_table(headers, [_row(one) for one in found]) if found else "nothing was tried")
 
