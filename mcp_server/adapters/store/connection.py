@@ -17,6 +17,9 @@ from mcp_server.settings_file import resolve
 
 # PostgreSQL answered so lately, as within one search, that asking whether it is still there is not worth a round trip.
 TRUSTED_SECONDS = 0.05
+# A connection that is just being made is waited for: PostgreSQL keeps one that is dropped in the middle of its greeting
+# for a minute (authentication_timeout), and DROP DATABASE waits for it.
+CLOSE_SECONDS = 1.0
 
 Result = TypeVar("Result")
 Connection = AsyncConnection[Any]
@@ -76,7 +79,7 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         if self._pool is not None:
-            await self._discard(self._pool)
+            await self._discard(self._pool, CLOSE_SECONDS)
 
     async def _checked_connection(self) -> tuple[Pool, Connection]:
         """A connection that answered just now; one that a restart of PostgreSQL left behind is replaced."""
@@ -101,10 +104,10 @@ class Database:
             raise
         return connection
 
-    async def _discard(self, pool: Pool) -> None:
+    async def _discard(self, pool: Pool, timeout_seconds: float = 0) -> None:
         if self._pool is pool:
             self._pool = None
-        await pool.close(timeout=0)
+        await pool.close(timeout=timeout_seconds)
 
     async def _open(self) -> Pool:
         async with self._opening:

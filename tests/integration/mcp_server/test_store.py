@@ -109,6 +109,14 @@ async def test_writers_of_the_same_texts_do_not_block_each_other(store: Postgres
     assert len({added.id for outcome in outcomes for added in outcome}) == 50
 
 
+async def test_closing_leaves_no_connection_in_the_middle_of_its_greeting(
+    store: PostgresqlStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    await asyncio.gather(*(store.add([NewMemory(f"text {number}")], NOON) for number in range(8)))
+    await store.close()
+    assert not [record for record in caplog.records if record.name.startswith("psycopg.pool")]
+
+
 async def test_a_large_memory_can_be_stored_and_found(store: PostgresqlStore) -> None:
     chinese = "".join(chr(0x4E00 + number * 7 % 20_000) for number in range(31_000))
     await store.add([NewMemory(chinese + " needle"), NewMemory("x " * 16_000)], NOON)
