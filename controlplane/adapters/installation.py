@@ -44,13 +44,13 @@ class StackFiles:
         """Make secrets, database directory and configuration. Raises CmctlError."""
         tools = self.resolve_tools([name for part in components for name in TOOLS_OF.get(part, ())])
         self.directory.ensure_secrets()
-        database_files = rendering.render_postgresql(self.settings, self.templates)
+        database_files = {name: self._rendered(name) for name in ("postgresql.conf", "pg_hba.conf")}
         if "postgresql" in components and database_is_stopped:
             password = self.directory.read_secret("postgresql_superuser_password")
             self.postgresql.prepare(password, database_files, self.say)
         elif "postgresql" in components:
             self.postgresql.configure(database_files)
-        memory_server = rendering.render_memory_server(self.settings, self.templates)
+        memory_server = self._rendered("mcp.yml")
         write_atomically(self._layout.etc / "mcp.yml", memory_server)
         if "prometheus" in components:
             self._install_prometheus(tools["promtool"].path)
@@ -60,9 +60,12 @@ class StackFiles:
             {name: tool.path for name, tool in tools.items()}, "".join(database_files.values()), memory_server
         )
 
+    def _rendered(self, name: str) -> str:
+        return rendering.render(name, self.settings, self.templates)
+
     def _install_prometheus(self, promtool: Path) -> None:
         profile = self.settings.profile
-        files = {"prometheus.yml": rendering.render_prometheus(self.settings, self.templates)}
+        files = {"prometheus.yml": self._rendered("prometheus.yml")}
         # The profile's rules must exist; those of its service level objectives may, and the user's own come first.
         documents = {profile: _read_rules(self.rules_folder / f"{profile}.yml")}
         shipped = self.rules_folder / f"slo-{profile}.yml"
@@ -76,7 +79,7 @@ class StackFiles:
         self._replace("prometheus", files, partial(check_prometheus, promtool))
 
     def _install_alertmanager(self, amtool: Path) -> None:
-        files = {"alertmanager.yml": rendering.render_alertmanager(self.settings, self.templates)}
+        files = {"alertmanager.yml": self._rendered("alertmanager.yml")}
         self._replace("alertmanager", files, partial(check_alertmanager, amtool))
 
     def _replace(self, component: str, files: Mapping[str, str], check: Callable[[Path], None]) -> None:

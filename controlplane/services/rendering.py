@@ -1,6 +1,6 @@
 """Which configuration files the stack has and what each says; nothing is written here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from controlplane.config.paths import DataLayout
@@ -31,8 +31,17 @@ def local_address(settings: Settings, component: str) -> str:
     return f"{reachable_host(settings.listen_host)}:{settings.port(component)}"
 
 
-def render_prometheus(settings: Settings, templates: Templates) -> str:
-    """``prometheus.yml``."""
+def render(name: str, settings: Settings, templates: Templates) -> str:
+    """Text of the configuration file ``name`` of the embedded stack."""
+    return templates.render(name, {"ansible_managed": MANAGED, **variables_of(name, settings)})
+
+
+def variables_of(name: str, settings: Settings) -> dict[str, Any]:
+    """Variables of the template ``name``, which both ways of running render; a deployed host adds to them."""
+    return VARIABLES[name](settings)
+
+
+def _prometheus(settings: Settings) -> dict[str, Any]:
     scrape = settings.prometheus.scrape_interval_seconds
     jobs = [
         ("claude-memory-mcp", "mcp_server"),
@@ -40,35 +49,26 @@ def render_prometheus(settings: Settings, templates: Templates) -> str:
         ("prometheus", "prometheus"),
         ("alertmanager", "alertmanager"),
     ]
-    return templates.render(
-        "prometheus.yml",
-        {
-            "ansible_managed": MANAGED,
-            "scrape_interval": format_duration(scrape),
-            "scrape_timeout": format_duration(min(scrape, _DEFAULT_SCRAPE_TIMEOUT_SECONDS)),
-            "evaluation_interval": format_duration(settings.prometheus.evaluation_interval_seconds),
-            "rule_files": "rules/*.yml",
-            "alertmanager_address": local_address(settings, "alertmanager"),
-            "scrape_jobs": [{"name": name, "address": local_address(settings, part)} for name, part in jobs],
-            "machines": settings.prometheus.machines or {None: local_address(settings, "node_exporter")},
-        },
-    )
+    return {
+        "scrape_interval": format_duration(scrape),
+        "scrape_timeout": format_duration(min(scrape, _DEFAULT_SCRAPE_TIMEOUT_SECONDS)),
+        "evaluation_interval": format_duration(settings.prometheus.evaluation_interval_seconds),
+        "rule_files": "rules/*.yml",
+        "alertmanager_address": local_address(settings, "alertmanager"),
+        "scrape_jobs": [{"name": name, "address": local_address(settings, part)} for name, part in jobs],
+        "machines": settings.prometheus.machines or {None: local_address(settings, "node_exporter")},
+    }
 
 
-def render_alertmanager(settings: Settings, templates: Templates) -> str:
-    """``alertmanager.yml``."""
+def _alertmanager(settings: Settings) -> dict[str, Any]:
     alertmanager = settings.alertmanager
-    return templates.render(
-        "alertmanager.yml",
-        {
-            "ansible_managed": MANAGED,
-            "resolve_timeout": format_duration(alertmanager.resolve_timeout_seconds),
-            "group_wait": format_duration(alertmanager.group_wait_seconds),
-            "group_interval": format_duration(alertmanager.group_interval_seconds),
-            "repeat_interval": format_duration(alertmanager.repeat_interval_seconds),
-            "webhook_url": f"http://{local_address(settings, 'controlplane')}/webhook",
-        },
-    )
+    return {
+        "resolve_timeout": format_duration(alertmanager.resolve_timeout_seconds),
+        "group_wait": format_duration(alertmanager.group_wait_seconds),
+        "group_interval": format_duration(alertmanager.group_interval_seconds),
+        "repeat_interval": format_duration(alertmanager.repeat_interval_seconds),
+        "webhook_url": f"http://{local_address(settings, 'controlplane')}/webhook",
+    }
 
 
 def rule_options(settings: Settings) -> RuleOptions:
@@ -94,41 +94,33 @@ def render_profile_rules(profile: str, document: Mapping[str, Any], settings: Se
         raise InvalidConfiguration(f"alert_rules/{profile}.yml: {error}") from error
 
 
-def render_postgresql(settings: Settings, templates: Templates) -> dict[str, str]:
-    """``postgresql.conf`` and ``pg_hba.conf`` of the embedded PostgreSQL."""
-    variables = {
-        "ansible_managed": MANAGED,
+def _postgresql(settings: Settings) -> dict[str, Any]:
+    return {
         "listen_addresses": "127.0.0.1",
         "shared_buffers_mb": settings.postgresql.shared_buffers_mb,
         "max_slot_wal_keep_size_mb": settings.backup.max_slot_wal_keep_size_mb,
     }
-    return {name: templates.render(name, variables) for name in ("postgresql.conf", "pg_hba.conf")}
 
 
-def render_memory_server(settings: Settings, templates: Templates) -> str:
-    """``mcp.yml``."""
+def _memory_server(settings: Settings) -> dict[str, Any]:
     layout = DataLayout(settings.data_dir)
-    return templates.render(
-        "mcp.yml",
-        {
-            "ansible_managed": MANAGED,
-            "listen_host": settings.listen_host,
-            "mcp_port": settings.port("mcp_server"),
-            "mcp_token_file": str(layout.secret("mcp_token")),
-            "postgresql_host": settings.postgresql.host,
-            "postgresql_port": settings.port("postgresql"),
-            "postgresql_database": settings.postgresql.memory_database,
-            "postgresql_user": settings.postgresql.memory_user,
-            "postgresql_password_file": str(layout.secret("postgresql_memory_password")),
-            "postgresql_ca_file": str(settings.postgresql.ca_file or ""),
-            "vectors_kind": settings.vectors.kind,
-            "vectors_path": str(layout.vectors),
-            "vectors_url": settings.vectors.url,
-            "embedding_provider": settings.mcp_server.embedding_provider,
-            "embedding_settings": embedding_settings(settings.mcp_server),
-            "debug_delay_seconds": settings.mcp_server.debug_delay_seconds,
-        },
-    )
+    return {
+        "listen_host": settings.listen_host,
+        "mcp_port": settings.port("mcp_server"),
+        "mcp_token_file": str(layout.secret("mcp_token")),
+        "postgresql_host": settings.postgresql.host,
+        "postgresql_port": settings.port("postgresql"),
+        "postgresql_database": settings.postgresql.memory_database,
+        "postgresql_user": settings.postgresql.memory_user,
+        "postgresql_password_file": str(layout.secret("postgresql_memory_password")),
+        "postgresql_ca_file": str(settings.postgresql.ca_file or ""),
+        "vectors_kind": settings.vectors.kind,
+        "vectors_path": str(layout.vectors),
+        "vectors_url": settings.vectors.url,
+        "embedding_provider": settings.mcp_server.embedding_provider,
+        "embedding_settings": embedding_settings(settings.mcp_server),
+        "debug_delay_seconds": settings.mcp_server.debug_delay_seconds,
+    }
 
 
 def embedding_settings(server: McpServer) -> dict[str, object]:
@@ -142,3 +134,13 @@ def embedding_settings(server: McpServer) -> dict[str, object]:
         "cache_dir": str(cache_dir) if cache_dir else None,
     }
     return {name: value for name, value in wanted.items() if value is not None}
+
+
+# Template -> its variables. Every file that both ways of running render is here.
+VARIABLES: Mapping[str, Callable[[Settings], dict[str, Any]]] = {
+    "prometheus.yml": _prometheus,
+    "alertmanager.yml": _alertmanager,
+    "postgresql.conf": _postgresql,
+    "pg_hba.conf": _postgresql,
+    "mcp.yml": _memory_server,
+}

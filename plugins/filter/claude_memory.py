@@ -7,9 +7,8 @@ write is what `cmctl up` writes.
 """
 
 import json
-import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -114,12 +113,47 @@ def client_networks(known: Mapping[str, Any]) -> list[str]:
     return [str(ip_network(known["addresses"][host])) for host in elsewhere]
 
 
-def spread_problems(known: Mapping[str, Any]) -> list[str]:
+def inventory_problems(
+    groups: Mapping[str, list[str]],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> list[str]:
+    """Why an inventory cannot work, and what to do. ``known`` is its topology, ``settings`` what follows from it."""
+    everyone = list(known["addresses"])
+    given = {str(name) for host in everyone for name in hostvars[host]}
+    prefixes = tuple(f"{name}_" for name in (*components_of(list(groups)), "claude_memory"))
+    unknown = sorted(name for name in given - known_variables() if name.startswith(prefixes))
+    look = "look for a typing error, the variables are listed in roles/*/meta/argument_specs.yml"
+    problems = [f"{', '.join(unknown)}: no such variable; {look}"] if unknown else []
+    problems += [
+        f"the group {name} needs exactly one host"
+        for name in ("postgresql", "mcp_server", "controlplane", "prometheus", "alertmanager")
+        if len(known["hosts"][name]) != 1
+    ]
+    if len(known["hosts"]["qdrant"]) > 1:
+        problems.append("the group qdrant needs one host, or none to keep the vectors in the memory server")
+    if known["hosts"]["qdrant"] and (settings.get("vectors") or {}).get("kind") != "server":
+        kind = "claude_memory_settings.vectors.kind"
+        problems.append(f"a host is in the group qdrant, but {kind} is not server; leave vectors out")
+    return problems + _spread_problems(hostvars, known)
+
+
+def _spread_problems(hostvars: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]) -> list[str]:
     """Why the hosts of an inventory with several cannot reach each other; what to set."""
     addresses = known["addresses"]
+    names = [f"claude_memory_tls_{part}" for part in ("authority", "certificate", "key")]
+    problems = [
+        f"give all of {names[0]}, {names[1]} and {names[2]}, or none"
+        for host in addresses
+        if len({hostvars[host].get(name) is None for name in names}) > 1
+    ][:1]
     if len(addresses) < 2:
-        return []
-    problems = [_address_problem(host, address) for host, address in addresses.items()]
+        return problems
+    if any(hostvars[host].get("claude_memory_listen_host") for host in addresses):
+        links = "with several, everything listens on loopback and the links between the hosts on claude_memory_address"
+        problems.append(f"claude_memory_listen_host is for a single host; {links}: take it out")
+    problems += [_address_problem(host, address) for host, address in addresses.items()]
     twice = {address for address in addresses.values() if list(addresses.values()).count(address) > 1}
     problems += [f"{address} is the address of more than one host; give each its own" for address in sorted(twice)]
     return [problem for problem in problems if problem]
@@ -152,25 +186,13 @@ def credentials_of(raw: Mapping[str, Any]) -> list[str]:
     return sorted(found)
 
 
-def unfit_credentials(given: Mapping[str, Any]) -> list[str]:
-    """Names of credentials that systemd could not hand over, or that are empty; never a value."""
-    return sorted(
-        name
-        for name, value in given.items()
-        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name) or not isinstance(value, str) or not value.strip()
-    )
-
-
-def rendered(raw: Mapping[str, Any], name: str) -> str:
-    """Text of the configuration file ``name`` (prometheus.yml, alertmanager.yml) under these settings."""
+def rendered(raw: Mapping[str, Any], name: str, places: Mapping[str, Any] | None = None) -> str:
+    """Text of the configuration file ``name`` under these settings, but for what is elsewhere on a deployed host."""
     from controlplane.adapters.templates import TemplateFolder
     from controlplane.services import rendering
 
-    renderers = {"prometheus.yml": rendering.render_prometheus, "alertmanager.yml": rendering.render_alertmanager}
-    if name not in renderers:
-        raise AnsibleFilterError(f"no renderer for {name!r}; there are: {', '.join(sorted(renderers))}")
-    text: str = renderers[name](_settings(raw), TemplateFolder(CHECKOUT / "templates"))
-    return text.replace(rendering.MANAGED, MANAGED)
+    variables = {**rendering.variables_of(name, _settings(raw)), "ansible_managed": MANAGED, **_plain(places or {})}
+    return TemplateFolder(CHECKOUT / "templates").render(name, variables)
 
 
 def rendered_rules(raw: Mapping[str, Any], objectives_file: str = "") -> dict[str, str]:
@@ -225,23 +247,24 @@ def _rendered_rule_file(name: str, document: Any, settings: Any) -> str:
     return f"# {MANAGED}\n{text}"
 
 
-def known_variables(_: Any) -> list[str]:
+def known_variables() -> set[str]:
     """Every variable that a role or the deployment as a whole reads from the inventory."""
     import yaml
 
     known: set[str] = set()
     for specs in CHECKOUT.glob("roles/*/meta/argument_specs.yml"):
-        document = yaml.safe_load(specs.read_text(encoding="utf-8"))
-        known.update(document["argument_specs"]["main"]["options"])
-    return sorted(known)
+        for entry in yaml.safe_load(specs.read_text(encoding="utf-8"))["argument_specs"].values():
+            known.update(entry["options"])
+    return known
 
 
-def argument_spec_of(component: str) -> dict[str, Any]:
-    """The types of a component's variables, without the defaults, which the role knows and the spec only tells of."""
+def argument_spec_of(role: str) -> dict[str, Any]:
+    """The types of a role's variables, without the defaults, which the role knows and the spec only tells of."""
     import yaml
 
-    text = (CHECKOUT / "roles" / component / "meta/argument_specs.yml").read_text(encoding="utf-8")
-    options: dict[str, Any] = yaml.safe_load(text)["argument_specs"]["main"]["options"]
+    text = (CHECKOUT / "roles" / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
+    (entry,) = yaml.safe_load(text)["argument_specs"].values()
+    options: dict[str, Any] = entry["options"]
     return {name: {key: item for key, item in option.items() if key != "default"} for name, option in options.items()}
 
 
@@ -257,9 +280,12 @@ def managed_header(_: Any) -> str:
     return MANAGED
 
 
-def components_of(groups: list[str]) -> list[str]:
-    """The components among a host's groups, in the order in which they start."""
-    return [component for component in COMPONENTS if component in groups]
+def components_of(groups: list[str], run_tags: Sequence[str] = ("all",)) -> list[str]:
+    """The components among a host's groups that a run with these tags is about, in the order in which they start."""
+    here = [component for component in COMPONENTS if component in groups]
+    if {"all", "tagged"} & set(run_tags):
+        return here
+    return [name for name in here if any(tag == name or tag.startswith(f"{name}_") for tag in run_tags)]
 
 
 def _settings(raw: Mapping[str, Any]) -> Any:
@@ -313,14 +339,12 @@ class FilterModule:
             "claude_memory_effective": effective,
             "claude_memory_links": links,
             "claude_memory_client_networks": client_networks,
-            "claude_memory_spread_problems": spread_problems,
+            "claude_memory_inventory_problems": inventory_problems,
             "claude_memory_checked": checked_settings,
             "claude_memory_deployed": deployed,
             "claude_memory_credentials": credentials_of,
-            "claude_memory_unfit_credentials": unfit_credentials,
             "claude_memory_rendered": rendered,
             "claude_memory_rules": rendered_rules,
-            "claude_memory_variables": known_variables,
             "claude_memory_argument_spec": argument_spec_of,
             "claude_memory_duration": duration,
             "claude_memory_managed": managed_header,

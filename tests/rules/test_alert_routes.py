@@ -44,7 +44,7 @@ def configuration(folder: Path, profile: str) -> Path:
     settings = parse({"data_dir": "/data", "profile": profile}, "test")
     path = folder / "alertmanager.yml"
     path.write_text(
-        rendering.render_alertmanager(settings, TemplateFolder(resource_dir("templates"))), encoding="utf-8"
+        rendering.render("alertmanager.yml", settings, TemplateFolder(resource_dir("templates"))), encoding="utf-8"
     )
     return path
 

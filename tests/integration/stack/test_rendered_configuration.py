@@ -48,7 +48,7 @@ def prometheus_files(chosen: Settings) -> dict[str, str]:
     document = yaml.safe_load((resource_dir("alert_rules") / "claude-memory.yml").read_text(encoding="utf-8"))
     rules = rendering.render_profile_rules("claude-memory", document, chosen)
     return {
-        "prometheus.yml": rendering.render_prometheus(chosen, TEMPLATES),
+        "prometheus.yml": rendering.render("prometheus.yml", chosen, TEMPLATES),
         "rules/claude-memory.yml": yaml.safe_dump(rules),
     }
 
@@ -58,12 +58,12 @@ def test_promtool_and_amtool_accept_it(tmp_path: Path, tools: dict[str, Tool], c
     chosen = settings(**changes)
     files = prometheus_files(chosen)
     assert replace_files(tmp_path, files, partial(check_prometheus, tools["promtool"].path)) == list(files)
-    (tmp_path / "alertmanager.yml").write_text(rendering.render_alertmanager(chosen, TEMPLATES))
+    (tmp_path / "alertmanager.yml").write_text(rendering.render("alertmanager.yml", chosen, TEMPLATES))
     check_alertmanager(tools["amtool"].path, tmp_path)
 
 
 def test_every_part_is_scraped_at_its_own_port() -> None:
-    config = yaml.safe_load(rendering.render_prometheus(settings(**ODD), TEMPLATES))
+    config = yaml.safe_load(rendering.render("prometheus.yml", settings(**ODD), TEMPLATES))
     jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
     assert jobs == {
         "claude-memory-mcp": ["127.0.0.1:9180"],
@@ -107,7 +107,7 @@ def test_rules_name_thresholds_that_are_settings() -> None:
 @pytest.mark.parametrize("changes", [{}, ODD, {"vectors": {"kind": "server", "url": "http://127.0.0.1:6333"}}])
 def test_the_memory_server_accepts_its_configuration(changes: dict[str, Any]) -> None:
     chosen = settings(**changes)
-    memory = parse_memory_server(yaml.safe_load(rendering.render_memory_server(chosen, TEMPLATES)), "mcp.yml")
+    memory = parse_memory_server(yaml.safe_load(rendering.render("mcp.yml", chosen, TEMPLATES)), "mcp.yml")
     assert memory.listen.port == chosen.port("mcp_server")
     assert memory.postgresql.port == chosen.port("postgresql")
     assert memory.vectors.kind == chosen.vectors.kind
