@@ -36,6 +36,10 @@ options:
     description: Directory of our releases.
     type: path
     required: true
+  mirror_file:
+    description: File that names a package mirror of ours to apt.
+    type: path
+    required: true
 author: [claude-memory]
 """
 RETURN = r"""
@@ -54,12 +58,12 @@ def main():
             "packages": {"type": "list", "elements": "str", "default": []},
             "accounts": {"type": "list", "elements": "str", "default": []},
             "releases_dir": {"type": "path", "required": True},
+            "mirror_file": {"type": "path", "required": True},
         },
         supports_check_mode=True,
     )
     release = os_release()
     claims_dir, releases_dir = Path(module.params["claims_dir"]), Path(module.params["releases_dir"])
-    current = releases_dir / "current"
     survey = {
         "distribution": release.get("ID", ""),
         "release": release.get("VERSION_ID", ""),
@@ -68,16 +72,24 @@ def main():
         "cores": os.cpu_count(),
         "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1048576,
         "free_mb": free_mb("/var"),
+        "has_mirror": Path(module.params["mirror_file"]).exists(),
         "has_systemd": Path("/run/systemd/system").is_dir(),
         "listening": listening_ports(),
         "packages": installed(module.params["packages"]),
         "claims": sorted(claim.name for claim in claims_dir.glob("*")),
         "accounts": accounts(module.params["accounts"]),
         "releases": sorted(done.parent.name for done in releases_dir.glob("*/.complete")),
-        "running_release": current.resolve().name if current.is_symlink() else "",
+        "running_release": release_of(releases_dir / "current"),
+        "proven_release": release_of(releases_dir / "proven"),
         "clusters": sorted(str(found.parent) for found in Path("/etc/postgresql").glob("*/*/postgresql.conf")),
     }
     module.exit_json(changed=False, survey=survey)
+
+
+def release_of(link):
+    """Name of the release that a link of ours leads to; empty when there is none."""
+    release = link.resolve()
+    return release.name if link.is_symlink() and release.is_dir() else ""
 
 
 def os_release():
