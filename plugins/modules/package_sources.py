@@ -24,12 +24,20 @@ options:
     description: Debian mirror to use instead of the host's own sources.
     type: str
     default: ""
+  mirror_login:
+    description: Line of apt's auth.conf for that mirror.
+    type: str
+    default: ""
   codename:
     description: The Debian release of the host.
     type: str
     required: true
   index:
     description: Python package index to be asked; empty asks none.
+    type: str
+    default: ""
+  index_login:
+    description: Entry of a netrc for that index.
     type: str
     default: ""
   timeout_seconds:
@@ -55,8 +63,10 @@ def main():
         argument_spec={
             "is_apt_needed": {"type": "bool", "default": False},
             "mirror": {"type": "str", "default": ""},
+            "mirror_login": {"type": "str", "default": "", "no_log": True},
             "codename": {"type": "str", "required": True},
             "index": {"type": "str", "default": ""},
+            "index_login": {"type": "str", "default": "", "no_log": True},
             "timeout_seconds": {"type": "int", "default": 10},
         },
         supports_check_mode=True,
@@ -101,6 +111,11 @@ def unfetched(module, address):
         # apt fetches as a user of its own.
         Path(folder).chmod(0o755)
         target = str(Path(folder) / "file")
+        if module.params["mirror_login"]:
+            login = Path(folder) / "login"
+            login.touch(mode=0o600)
+            login.write_text(module.params["mirror_login"] + "\n")
+            options.append(f"-oDir::Etc::netrc={login}")
         command = [HELPER, "-oAcquire::Retries=0", *options, "download-file", address, target]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
@@ -112,6 +127,8 @@ def unfetched(module, address):
 def index_problems(module):
     """What keeps Python packages from being installed."""
     index = module.params["index"].rstrip("/")
+    if login := module.params["index_login"].split():
+        module.params |= {"url_username": login[3], "url_password": login[5], "force_basic_auth": True}
     _, answer = fetch_url(module, f"{index}/uv/", method="HEAD", timeout=module.params["timeout_seconds"])
     if answer["status"] == 200:
         return []

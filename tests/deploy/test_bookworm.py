@@ -3,17 +3,19 @@
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.deploy.harness.base import mirror
+from tests.deploy.harness.closed_mirror import closed_mirror
 from tests.deploy.harness.commands import run
 from tests.deploy.harness.deployment import Deployment
 from tests.deploy.harness.host import Host
 from tests.deploy.harness.playbooks import CHECKOUT
+from tests.deploy.harness.processes import words_in_process_list
 
 OURS = (
     "claude-memory-mcp",
@@ -22,6 +24,7 @@ OURS = (
     "claude-memory-mcp-schema",
     "claude-memory-controlplane-schema",
 )
+PASSWORD = "p4ssw0rd-of-the-mirror"
 pytestmark = pytest.mark.long
 
 
@@ -40,6 +43,13 @@ def wheelhouse(run_dir: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def closed(deployment: Deployment) -> Iterator[str]:
+    """The mirror of this machine, behind a login."""
+    with closed_mirror(deployment.host.bridge.gateway, mirror(), "somebody", PASSWORD) as url:
+        yield url
+
+
 def default_index_host() -> str:
     """Whom the installer asks when no index is named."""
     options = ["--no-config", "--quiet", "--no-header", "--emit-index-url", "/dev/null"]
@@ -49,20 +59,21 @@ def default_index_host() -> str:
 
 
 def test_a_host_that_reaches_nothing_but_a_mirror_is_refused_until_it_is_given_what_to_use(
-    deployment: Deployment, wheelhouse: Path
+    deployment: Deployment, wheelhouse: Path, closed: str
 ) -> None:
     host = deployment.host
     host.execute("sh", "-c", "echo 'deb http://127.0.0.1:9/debian bookworm main' > /etc/apt/sources.list")
     host.execute("sh", "-c", f"echo '127.0.0.1 {default_index_host()}' >> /etc/hosts")
     for sentence, variables in (
         ("or set claude_memory_apt_mirror to a mirror", {}),
-        ("set claude_memory_pip_index_url to an index", {"claude_memory_apt_mirror": mirror()}),
+        ("set claude_memory_pip_index_url to an index", {"claude_memory_apt_mirror": closed}),
     ):
         deployment.variables |= variables
         outcome = deployment.play("site.yml")
         assert outcome.returncode != 0
         assert sentence in " ".join(outcome.output.split()), outcome.output[-3000:]
         assert outcome.changed == 0
+        assert PASSWORD not in outcome.output
     deployment.variables["claude_memory_wheelhouse"] = str(wheelhouse)
 
 
@@ -72,11 +83,22 @@ def test_a_blank_host_becomes_green_although_runs_were_cut_off(deployment: Deplo
     try:
         for place in places:
             deployment.cut_off(place)
-        deployment.deploy()
+        with words_in_process_list([PASSWORD]) as seen:
+            outcome = deployment.deploy("--diff", "-vvv")
     except AssertionError as error:
         error.add_note(f"the runs before were killed in their tasks {places}")
         raise
     deployment.wait_until_green()
+    assert PASSWORD not in outcome.output
+    assert seen == set()
+
+
+def test_the_login_of_the_mirror_is_where_only_root_reads_it(deployment: Deployment) -> None:
+    host = deployment.host
+    holding = host.execute("grep", "-rlsF", "--", PASSWORD, "/etc", "/var/log", "/opt/claude-memory").split()
+    assert holding == ["/etc/apt/auth.conf.d/claude-memory.conf"]
+    assert host.execute("stat", "-c", "%a %U", *holding).strip() == "600 root"
+    assert PASSWORD not in host.execute("journalctl", "--no-pager", "--output=cat")
 
 
 def test_a_second_run_changes_nothing(deployment: Deployment) -> None:
