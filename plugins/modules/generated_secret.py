@@ -3,6 +3,8 @@
 
 import os
 import secrets
+import subprocess
+from datetime import datetime
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -32,6 +34,18 @@ options:
     description: Make new secrets although there are some.
     type: bool
     default: false
+  units:
+    description:
+      - systemd units that get secrets of this directory when they start.
+      - The task is changed, too, where one of them runs with a secret that has been written since.
+    type: list
+    elements: str
+    default: []
+  reads:
+    description: Further secrets that those units get, beside C(names); with a path, where they are elsewhere.
+    type: list
+    elements: str
+    default: []
 author: [claude-memory]
 """
 RETURN = r"""
@@ -49,8 +63,11 @@ def main():
         argument_spec={
             "directory": {"type": "path", "required": True},
             "names": {"type": "list", "elements": "str", "required": True, "no_log": False},
-            "given": {"type": "dict", "default": {}, "no_log": True},
+            # Marked as secret, its values would be blotted out of the result, which is there to hand them on.
+            "given": {"type": "dict", "default": {}, "no_log": False},
             "replace": {"type": "bool", "default": False},
+            "units": {"type": "list", "elements": "str", "default": []},
+            "reads": {"type": "list", "elements": "str", "default": [], "no_log": False},
         },
         supports_check_mode=True,
     )
@@ -61,6 +78,8 @@ def main():
         path = directory / name
         values[name], written = keep_secret(module, path, module.params["given"].get(name))
         changed = written or changed
+    given_to_units = [directory / name for name in module.params["names"] + module.params["reads"]]
+    changed = changed or any(runs_with_older(unit, given_to_units) for unit in module.params["units"])
     module.exit_json(changed=changed, secrets=values)
 
 
@@ -80,6 +99,18 @@ def keep_secret(module, path, given):
     if changed and not module.check_mode:
         write(path, wanted)
     return wanted, mend(module, path, 0o600) or changed
+
+
+def runs_with_older(unit, paths):
+    """Whether a unit runs since before one of the files was written. A run that was cut off may have left that."""
+    command = ["systemctl", "show", "--timestamp=us+utc", "--property=MainPID,ExecMainStartTimestamp", unit]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    properties = dict(line.partition("=")[::2] for line in shown.splitlines())
+    if properties.get("MainPID", "0") == "0" or not properties.get("ExecMainStartTimestamp"):
+        return False
+    started = properties["ExecMainStartTimestamp"].replace("UTC", "+0000")
+    moment = datetime.strptime(started, "%a %Y-%m-%d %H:%M:%S.%f %z").timestamp()
+    return any(path.exists() and path.stat().st_mtime > moment for path in paths)
 
 
 def read(path):

@@ -56,6 +56,12 @@ options:
       validate:
         description: Command that must accept a changed file; %s is its path. In check mode it may be missing yet.
         type: str
+  owes:
+    description:
+      - What a change makes necessary, such as a restart; a name in lower case.
+      - It is written down before the first change, and a run that finds it reports a change, until the C(units) module
+        has done it. So a run that was cut off in between is made up for by the next one. Gone with a reboot.
+    type: str
   sweep:
     description: Remove files of a directory that we wrote and that are not wanted any more.
     type: dict
@@ -80,6 +86,7 @@ changed_paths:
   type: list
   returned: always
 """
+OWED = Path("/run/claude-memory-owed")
 FILE_OPTIONS = {
     "path": {"type": "path", "required": True},
     "state": {"type": "str", "choices": ["file", "once", "directory", "link", "absent"], "default": "file"},
@@ -103,21 +110,32 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "list", "elements": "dict", "required": True, "options": FILE_OPTIONS},
+            "owes": {"type": "str"},
             "sweep": {"type": "dict", "options": SWEEP_OPTIONS},
         },
         supports_check_mode=True,
     )
     changed, diffs, prepared = set(), [], {}
+    debt = OWED / module.params["owes"] if module.params["owes"] else None
+    is_owed = debt is not None and debt.exists()
+    if debt is not None and not module.check_mode:
+        OWED.mkdir(mode=0o700, exist_ok=True)
+        debt.touch()
+    is_new = debt is not None and not is_owed and not module.check_mode
     try:
         keep(module, changed, diffs, prepared)
     except Refused as error:
+        if is_new:  # nothing has been put in place
+            debt.unlink()
         module.fail_json(msg=str(error))
     except (OSError, KeyError) as error:
         module.fail_json(msg=f"{type(error).__name__}: {error}")
     finally:
         for unfinished in prepared.values():
             Path(unfinished).unlink(missing_ok=True)
-    module.exit_json(changed=bool(changed), changed_paths=sorted(changed), diff=diffs)
+    if is_new and not changed:
+        debt.unlink()
+    module.exit_json(changed=bool(changed) or is_owed, changed_paths=sorted(changed), diff=diffs)
 
 
 def keep(module, changed, diffs, prepared):

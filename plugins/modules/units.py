@@ -2,6 +2,7 @@
 """Ansible module: the systemd units of one component, in one round trip."""
 
 import subprocess
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -22,6 +23,11 @@ options:
     type: str
     choices: [started, restarted, reloaded]
     default: started
+  settles:
+    description: What C(managed_files) wrote down as owed, and is done with this.
+    type: list
+    elements: str
+    default: []
 author: [claude-memory]
 """
 RETURN = r"""
@@ -32,6 +38,7 @@ acted:
 """
 ENABLED = {"enabled", "enabled-runtime", "static", "indirect", "alias", "generated", "linked"}
 RUNNING = {"active", "reloading", "refreshing"}
+OWED = Path("/run/claude-memory-owed")
 PROPERTIES = "Id,ActiveState,UnitFileState,NeedDaemonReload"
 
 
@@ -45,6 +52,7 @@ def main():
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
             "state": {"type": "str", "choices": ["started", "restarted", "reloaded"], "default": "started"},
+            "settles": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -57,6 +65,9 @@ def main():
                 act(command)
     except Failed as error:
         module.fail_json(msg=str(error), acted=acted)
+    if not module.check_mode:
+        for name in module.params["settles"]:
+            (OWED / name).unlink(missing_ok=True)
     reported = [line for line in acted if line != "daemon-reload"]
     module.exit_json(changed=bool(reported), acted=reported)
 
