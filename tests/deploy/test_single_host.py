@@ -12,10 +12,17 @@ import pytest
 import testinfra
 import yaml
 
+from controlplane.adapters.templates import TemplateFolder
+from controlplane.config.load import parse
+from controlplane.domain.duration import parse_duration
+from controlplane.services import rendering
 from tests.deploy.harness.commands import wait_until
 from tests.deploy.harness.deployment import SETTINGS, Deployment
 from tests.deploy.harness.host import Host
+from tests.deploy.harness.newcomer import Newcomer
+from tests.deploy.harness.processes import words_in_process_list
 from tests.deploy.harness.queries import ask
+from tests.deploy.harness.renderings import RENDERED_BY_BOTH
 from tests.support.runbook import blocks
 
 OURS = ("claude-memory-mcp", "claude-memory-controlplane", "claude-memory-wal-receiver")
@@ -41,20 +48,32 @@ def outside(deployment: Deployment) -> testinfra.host.Host:
     )
 
 
-def test_check_mode_on_a_blank_host_changes_nothing(deployment: Deployment) -> None:
+@pytest.fixture(scope="module")
+def newcomer(deployment: Deployment, run_dir: Path) -> Newcomer:
+    """Brings the host up as the README says; from the second run on, the tests do it their way."""
+    return Newcomer(deployment.checkout, deployment.host, SETTINGS, run_dir / "newcomer")
+
+
+def test_the_readme_leads_from_an_empty_inventory_to_a_check_that_changes_nothing(
+    newcomer: Newcomer, deployment: Deployment
+) -> None:
     before = deployment.host.files()
-    outcome = deployment.deploy("--check", "--diff")
+    outcome = newcomer.follow("site.yml --check --diff")
     assert outcome.changed > 10
     assert deployment.host.files() == before
 
 
-def test_a_blank_host_becomes_green_and_no_secret_reaches_the_output(deployment: Deployment) -> None:
-    output = deployment.deploy("--diff", "-v").output
+def test_the_readme_leads_to_a_green_host_and_no_secret_reaches_the_output(
+    newcomer: Newcomer, deployment: Deployment
+) -> None:
+    output = newcomer.follow("site.yml").output
     names = deployment.host.execute("ls", "/etc/claude-memory/secrets").split()
     assert len(names) >= 6
     for name in names:
         assert deployment.host.execute("cat", f"/etc/claude-memory/secrets/{name}").strip() not in output, name
     deployment.wait_until_green()
+    assert newcomer.follow("verify.yml").changed == 0
+    assert newcomer.left == []
 
 
 def test_a_second_run_changes_nothing(deployment: Deployment) -> None:
@@ -81,7 +100,16 @@ def test_every_unit_of_ours_is_measured(deployment: Deployment) -> None:
     assert units == {f"{name}.service" for name in (*OURS, *SCHEMAS)}
 
 
+def test_units_have_limits_and_come_back_by_themselves(deployment: Deployment) -> None:
+    for unit in (*OURS, *SCHEMAS, *OTHERS):
+        shown = deployment.host.execute("systemctl", "show", "-p", "MemoryMax,TasksMax,Restart", unit)
+        properties = dict(line.split("=") for line in shown.split())
+        assert "infinity" not in {properties["MemoryMax"], properties["TasksMax"]}, unit
+        assert properties["Restart"] in {"always", "on-failure"}, unit
+
+
 def test_nothing_listens_beyond_the_inventory(deployment: Deployment) -> None:
+    assert deployment.host.execute("ss", "-Hlun") == ""
     lines = deployment.host.execute("ss", "-Hltn").splitlines()
     addresses = {line.split()[3] for line in lines}
     assert {address for address in addresses if not address.endswith(":22")} == {
@@ -125,19 +153,23 @@ def test_each_role_of_postgresql_may_do_its_work_and_no_more(
     assert answer in ask(deployment.host, query, role)
 
 
-def test_both_ways_of_running_render_the_same(deployment: Deployment, tmp_path: Path) -> None:
-    """The files that site.yml wrote are those that `cmctl up` would write, but for the first line."""
-    from controlplane.adapters.templates import TemplateFolder
-    from controlplane.config.load import parse
-    from controlplane.services import rendering
-
+@pytest.mark.parametrize("name", RENDERED_BY_BOTH)
+def test_both_ways_of_running_render_the_same(deployment: Deployment, tmp_path: Path, name: str) -> None:
+    """The files that site.yml wrote say what those of `cmctl up` would say, but for what only one of them has."""
     settings = parse({"data_dir": str(tmp_path), **SETTINGS}, "test")
-    templates = TemplateFolder(deployment.checkout / "templates")
-    for path, expected in {
-        "/etc/prometheus/prometheus.yml": rendering.render_prometheus(settings, templates),
-        "/etc/prometheus/alertmanager.yml": rendering.render_alertmanager(settings, templates),
-    }.items():
-        assert deployment.host.execute("cat", path).splitlines()[1:] == expected.splitlines()[1:], path
+    embedded = rendering.render(name, settings, TemplateFolder(deployment.checkout / "templates"))
+    rendered = RENDERED_BY_BOTH[name]
+    deployed = deployment.host.execute("cat", rendered.path)
+    assert rendered.read(deployed)
+    assert rendered.differences(deployed, embedded) <= rendered.differs
+
+
+@pytest.mark.parametrize("name", ["claude-memory", "slo-claude-memory"])
+def test_both_ways_of_running_have_the_same_rules(deployment: Deployment, tmp_path: Path, name: str) -> None:
+    settings = parse({"data_dir": str(tmp_path), **SETTINGS}, "test")
+    shipped = yaml.safe_load((deployment.checkout / f"alert_rules/{name}.yml").read_text())
+    embedded = rendering.render_profile_rules(name, shipped, settings)
+    assert yaml.safe_load(deployment.host.execute("cat", f"/etc/prometheus/rules/{name}.yml")) == embedded
 
 
 SPECIFIED = [
@@ -159,22 +191,46 @@ def test_the_runbook_has_the_commands_of_the_specification() -> None:
         assert command in RUNBOOK, command
 
 
-def test_one_changed_setting_reloads_instead_of_restarting(deployment: Deployment) -> None:
-    before = deployment.host.execute("systemctl", "show", "-p", "MainPID", "prometheus")
+def test_one_changed_setting_reloads_instead_of_restarting_although_a_run_was_killed_before(
+    deployment: Deployment,
+) -> None:
+    host = deployment.host
+    before = host.execute("systemctl", "show", "-p", "MainPID", "prometheus")
+    tags = ("--tags", "prometheus_configure,prometheus_service")
     deployment.settings = {**SETTINGS, "alert_rules": {"for_scale": 0.04}}
     try:
-        outcome = deployment.deploy("--tags", "prometheus_configure,prometheus_service")
+        # With the new rules in place, and before Prometheus has been told.
+        deployment.cut_off_when(
+            "site.yml", lambda printed: "TASK [prometheus : Write the command" in printed[-1], *tags
+        )
+        assert waits(host, "/etc/prometheus/rules/claude-memory.yml") != waits(host)
+        outcome = deployment.deploy(*tags)
     finally:
         deployment.settings = dict(SETTINGS)
     assert outcome.changed == 2, outcome.changes()
-    assert deployment.host.execute("systemctl", "show", "-p", "MainPID", "prometheus") == before
+    assert waits(host, "/etc/prometheus/rules/claude-memory.yml") == waits(host)
+    assert host.execute("systemctl", "show", "-p", "MainPID", "prometheus") == before
+
+
+def waits(host: Host, file: str = "") -> list[float]:
+    """How long the alerts wait before they fire, in seconds: as Prometheus has loaded them, or as a file says."""
+    if file:
+        groups = yaml.safe_load(host.execute("cat", file))["groups"]
+        rules = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+        return sorted(parse_duration(str(rule.get("for", "0s"))) for rule in rules)
+    loaded = json.loads(host.execute("curl", "-fsS", "http://127.0.0.1:9090/api/v1/rules?type=alert"))
+    groups = [group for group in loaded["data"]["groups"] if group["file"].endswith("/claude-memory.yml")]
+    return sorted(rule["duration"] for group in groups for rule in group["rules"])
 
 
 CHANNEL = "json://somebody:s3cr3t-pass@127.0.0.1:9977/hook-t0k3n"
+PASSWORD = "v4ult-p4ssw0rd-of-the-memory-server"
+TOKEN = "v4ult-t0ken-of-the-memory-server"
+SECRETS = (CHANNEL, "s3cr3t-pass", PASSWORD, TOKEN)
 
 
 def bring_own_things(deployment: Deployment) -> None:
-    """From now on: a channel whose address is a secret, objectives of one's own, a machine that always is too busy."""
+    """From now on: secrets from a vault, objectives of one's own, a machine that always is too busy."""
     objectives = deployment.folder / "objectives.yml"
     shipped = yaml.safe_load((deployment.checkout / "objectives/claude-memory.yml").read_text())
     shipped["objectives"] = [{**shipped["objectives"][0], "name": "one-of-ours", "target_percent": 99.5}]
@@ -186,10 +242,14 @@ def bring_own_things(deployment: Deployment) -> None:
         "notifications": {"receivers": [receiver], "routes": [route]},
         "thresholds": {"cpu_used_percent": {"warning": 0.001, "critical": 0.002}},
     }
-    deployment.variables = {
-        "controlplane_credentials": {"sink_url": CHANNEL},
-        "claude_memory_objectives": str(objectives),
-    }
+    deployment.variables = {"claude_memory_objectives": str(objectives)}
+    deployment.encrypt(
+        {
+            "controlplane_credentials": {"sink_url": CHANNEL},
+            "postgresql_given_secrets": {"postgresql_memory_password": PASSWORD},
+            "mcp_server_given_secrets": {"mcp_token": TOKEN},
+        }
+    )
 
 
 def test_drift_is_repaired_and_files_of_the_user_are_left_alone(deployment: Deployment) -> None:
@@ -211,12 +271,14 @@ def test_drift_is_repaired_and_files_of_the_user_are_left_alone(deployment: Depl
         "sh", "-c", "mkdir /var/lib/qdrant; echo kept > /var/lib/qdrant/data; touch /etc/claude-memory/managed/qdrant"
     )
     bring_own_things(deployment)
-    outcome = deployment.deploy("--diff", "-v")
+    with words_in_process_list(SECRETS) as seen:
+        outcome = deployment.deploy("--diff", "-vvv")
+    assert [secret for secret in SECRETS if secret in outcome.output] == []
+    assert seen == set()
     assert not host.succeeds("systemctl", "cat", "qdrant")
     assert not host.succeeds("pgrep", "-f", "sleep infinity")
     assert host.execute("cat", "/var/lib/qdrant/data") == "kept\n"
     assert outcome.changed >= 5
-    assert CHANNEL not in outcome.output
     assert "# edited" not in host.execute("cat", "/etc/prometheus/prometheus.yml")
     assert host.succeeds("systemctl", "-q", "is-active", "alertmanager")
     assert host.execute("stat", "-c", "%a", "/etc/claude-memory/secrets/mcp_token").strip() == "600"
@@ -236,10 +298,27 @@ def test_a_message_goes_to_a_channel_whose_address_only_the_service_knows(deploy
     deployment.alert("ToldToSomebody")
     wait_until(lambda: host.succeeds("grep", "-q", "/hook-t0k3n.*ToldToSomebody", "/root/told"), "the message", 60, 1)
     assert host.execute("stat", "-c", "%a %U", "/etc/claude-memory/credentials/sink_url").strip() == "600 root"
-    for places in ("/etc/claude-memory/*.yml", "/etc/systemd/system/*", "/var/log/claude-memory/*"):
-        assert not host.succeeds("sh", "-c", f"grep -rqs s3cr3t-pass {places}"), places
-    assert "s3cr3t-pass" not in host.execute("journalctl", "--no-pager", "--output=cat")
-    assert "s3cr3t-pass" not in host.execute("ps", "-eww", "-o", "args")
+
+
+def test_programs_work_with_secrets_from_a_vault_which_are_nowhere_else(deployment: Deployment) -> None:
+    host = deployment.host
+    assert host.execute("cat", "/etc/claude-memory/secrets/postgresql_memory_password").strip() == PASSWORD
+    assert ask(host, "SELECT 'in'", "claude_memory") == "in"
+    # Whoever is connected has to log in again.
+    ask(host, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'claude_memory'")
+    deployment.wait_until_green()
+    for token, answer in ((TOKEN, "200"), ("wrong", "401")):
+        call = f"curl -s -o /dev/null -w %{{http_code}} -H 'Authorization: Bearer {token}'"
+        assert host.execute("sh", "-c", f"{call} http://127.0.0.1:8080/admin/reindex") == answer
+    kept = "--exclude-dir=secrets --exclude-dir=credentials"
+    said = host.execute("journalctl", "--no-pager", "--output=cat")
+    shown = host.execute("ps", "-eww", "-o", "args")
+    for secret in SECRETS:
+        assert not host.succeeds("sh", "-c", f"grep -rqsF {kept} -- '{secret}' /etc /opt/claude-memory /var/log"), (
+            secret
+        )
+        assert secret not in said
+        assert secret not in shown
 
 
 def test_objectives_of_ones_own_have_their_rules_and_are_shown(deployment: Deployment) -> None:
@@ -341,12 +420,14 @@ def test_everything_is_back_after_a_reboot(deployment: Deployment) -> None:
 
 
 @pytest.mark.long
-def test_the_password_of_postgresql_can_be_rotated(deployment: Deployment) -> None:
-    secret = "/etc/claude-memory/secrets/postgresql_memory_password"
+def test_passwords_of_postgresql_can_be_rotated_but_for_those_that_are_given(deployment: Deployment) -> None:
+    secret = "/etc/claude-memory/secrets/postgresql_controlplane_password"
     before = deployment.host.execute("cat", secret)
     outcome = deployment.play("playbooks/rotate_secrets.yml")
     assert outcome.returncode == 0, outcome.output[-4000:]
     assert deployment.host.execute("cat", secret) != before
+    assert ask(deployment.host, "SELECT 'in'", "claude_memory_controlplane", "claude_memory_controlplane") == "in"
+    assert deployment.host.execute("cat", secret.replace("controlplane", "memory")).strip() == PASSWORD
     deployment.wait_until_green()
 
 

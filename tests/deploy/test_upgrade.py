@@ -1,9 +1,11 @@
-"""A host of the commit before: upgraded with its data, and brought back when the new release does not start.
+"""A host of the commit before: upgraded with its data, and brought back when the new release does not start, also when
+an upgrade to it was killed in the middle.
 
 The tests run in the order of the file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,22 @@ def before(checkout_before: Path, run_dir: Path, deployment: Deployment) -> Depl
     return Deployment(deployment.host, checkout_before, run_dir / "inventory-before")
 
 
+@contextmanager
+def broken(checkout: Path) -> Iterator[None]:
+    """A release that migrates the database, and then does not start."""
+    module = checkout / "controlplane/daemon/server.py"
+    migration = checkout / "controlplane/adapters/store/migrations/9999_of_a_broken_release.sql"
+    sound = module.read_text()
+    module.write_text(sound + '\nraise RuntimeError("a broken release")\n')
+    migration.write_text("ALTER TABLE alerts ADD COLUMN of_a_broken_release integer;\n")
+    try:
+        yield
+    finally:
+        module.write_text(sound)
+        migration.unlink()
+
+
+ADDED = "SELECT count(*) FROM pg_attribute WHERE attname = 'of_a_broken_release'"
 MAKE_A_TABLE = "BEGIN; CREATE TABLE made_by_the_program (i int); ROLLBACK"
 
 
@@ -33,22 +51,26 @@ def test_a_failed_upgrade_is_rolled_back_to_the_commit_before(deployment: Deploy
     before.alert("StoredByTheCommitBefore")
     own_everything(before.host)
     release = before.release()
-    module = deployment.checkout / "controlplane/daemon/server.py"
-    sound = module.read_text()
-    module.write_text(sound + '\nraise RuntimeError("a broken release")\n')
-    try:
+    units = deployment.host.execute("sh", "-c", UNITS)
+    with broken(deployment.checkout):
+        # Killed with the new release in place of the old one, and a unit of the new one written.
+        deployment.cut_off_when("playbooks/upgrade.yml", lambda printed: "TASK [mcp_server : Start now" in printed[-1])
+        assert deployment.release() != release
         outcome = deployment.play("playbooks/upgrade.yml")
-    finally:
-        module.write_text(sound)
     assert outcome.returncode != 0
-    assert "runs again" in outcome.output
+    assert f"{Path(release).name} runs again" in " ".join(outcome.output.split())
     assert deployment.release() == release
+    assert deployment.host.execute("sh", "-c", UNITS) == units
+    assert ask(deployment.host, ADDED, database="claude_memory_controlplane") == "1"
     # The release before may rely on all the rights that it had, at once and whenever it starts again.
     deployment.host.execute("systemctl", "restart", "claude-memory-mcp", "claude-memory-controlplane")
     deployment.wait_until_green()
     assert "StoredByTheCommitBefore" in deployment.alerts()
     assert ask(deployment.host, MAKE_A_TABLE, "claude_memory") == "BEGIN\nCREATE TABLE\nROLLBACK"
     assert deployment.host.execute("systemctl", "list-units", "--failed", "--plain", "--no-legend") == ""
+
+
+UNITS = "cd /etc && sha256sum systemd/system/claude-memory-*.service claude-memory/*.yml"
 
 
 def own_everything(host: Host) -> None:

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import secrets
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.deploy.harness.commands import wait_until
+from tests.deploy.harness.commands import run, wait_until
 from tests.deploy.harness.host import Host
-from tests.deploy.harness.playbooks import Outcome, cut_off, play, write_inventory
+from tests.deploy.harness.playbooks import VAULT, Outcome, cut_off, play, write_inventory
 
 # Shorter than the defaults, so that an alert's journey takes seconds.
 SETTINGS = {
@@ -24,14 +26,30 @@ class Deployment:
         self.host, self.checkout, self.folder = host, checkout, folder
         self.settings: dict[str, object] = dict(SETTINGS)
         self.variables: dict[str, object] = {}
+        self.environment: dict[str, str] = {}
 
     def play(self, playbook: str = "site.yml", *options: str) -> Outcome:
         """Run a playbook; whether it succeeded is for the caller to say."""
-        return play(self.checkout, self._inventory(), playbook, *options)
+        return play(self.checkout, self._inventory(), playbook, *options, environment=self.environment)
 
     def cut_off(self, tasks: int) -> str:
         """Kill site.yml in its task of this number."""
-        return cut_off(self.checkout, self._inventory(), tasks)
+        return self.cut_off_when(
+            "site.yml", lambda printed: sum(line.startswith("TASK [") for line in printed) >= tasks
+        )
+
+    def cut_off_when(self, playbook: str, is_there: Callable[[list[str]], bool], *options: str) -> str:
+        """Kill a playbook as soon as what it has printed says so."""
+        return cut_off(self.checkout, self._inventory(), playbook, is_there, *options)
+
+    def encrypt(self, variables: Mapping[str, object]) -> None:
+        """Put variables into the inventory as ansible-vault keeps them, for every run from now on."""
+        password, vault = self.folder.with_suffix(".password"), self.folder / "group_vars/claude_memory/vault.yml"
+        vault.parent.mkdir(parents=True, exist_ok=True)
+        password.write_text(secrets.token_urlsafe() + "\n")
+        vault.write_text(json.dumps(variables))
+        run(str(VAULT), "encrypt", "--vault-password-file", str(password), str(vault))
+        self.environment["ANSIBLE_VAULT_PASSWORD_FILE"] = str(password)
 
     def _inventory(self) -> Path:
         variables = {"claude_memory_settings": self.settings, **self.variables}

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from tests.deploy.harness.host import Host
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PLAYBOOK = CHECKOUT / ".venv/bin/ansible-playbook"
+VAULT = CHECKOUT / ".venv/bin/ansible-vault"
+ENVIRONMENT = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
 # Folders that decide what is on a host.
 DEPLOYED = (
     "controlplane", "mcp_server", "roles", "playbooks", "plugins", "templates", "alert_rules", "objectives",
@@ -88,18 +90,19 @@ def write_inventory(folder: Path, checkout: Path, host: Host, variables: Mapping
     return folder
 
 
-def cut_off(checkout: Path, inventory: Path, tasks: int) -> str:
-    """Kill site.yml, without any warning, in the task of this number; what it had printed."""
-    environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
+def cut_off(
+    checkout: Path, inventory: Path, playbook: str, is_there: Callable[[list[str]], bool], *options: str
+) -> str:
+    """Kill a playbook, without any warning, as soon as what it has printed says so; the lines that it had printed."""
     process = subprocess.Popen(
-        [str(PLAYBOOK), "-i", str(inventory), "site.yml"],
-        cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
+        [str(PLAYBOOK), "-i", str(inventory), playbook, *options],
+        cwd=checkout, env={**ENVIRONMENT, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
     )  # fmt: skip
     printed: list[str] = []
     for line in process.stdout or ():
         printed.append(line)
-        if sum(text.startswith("TASK [") for text in printed) >= tasks:
+        if is_there(printed):
             break
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -109,19 +112,30 @@ def cut_off(checkout: Path, inventory: Path, tasks: int) -> str:
     return "".join(printed)
 
 
-def play(checkout: Path, inventory: Path, playbook: str, *options: str, timeout_seconds: float = 1200) -> Outcome:
+def play(
+    checkout: Path,
+    inventory: Path,
+    playbook: str,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    timeout_seconds: float = 1200,
+) -> Outcome:
     """Run a playbook to its end, whatever it is."""
     started = time.monotonic()
     done = subprocess.run(
         [str(PLAYBOOK), "-i", str(inventory), playbook, *options],
         cwd=checkout,
-        env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
+        env={**ENVIRONMENT, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=timeout_seconds,
         check=False,
     )
-    output = done.stdout + done.stderr
+    return outcome_of(done.returncode, done.stdout + done.stderr, time.monotonic() - started)
+
+
+def outcome_of(returncode: int, output: str, seconds: float) -> Outcome:
+    """What a finished run printed and counted."""
     recap = re.findall(r"^(\S+)\s+: (ok=.*)$", output, re.MULTILINE)
     hosts = {name: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", text)} for name, text in recap}
-    return Outcome(done.returncode, output, time.monotonic() - started, hosts)
+    return Outcome(returncode, output, seconds, hosts)
