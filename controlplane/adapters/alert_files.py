@@ -34,7 +34,8 @@ class FileAlerts:
         current = CurrentAlerts()
         try:
             current.apply(read_tail(self._alert_log))
-            current.apply([alert for alert, _ in left_over_alerts(self._journal)])
+            for alert, _ in left_over_alerts(self._journal):
+                current.apply([alert])
         except OSError as error:
             raise CmctlError(f"{error.filename}: {error.strerror}") from error
         return current

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
 from controlplane.adapters import journal_files as files
@@ -258,11 +258,9 @@ class SegmentJournal:
         return count
 
 
-def read_left_over(folder: Path) -> list[bytes]:
+def read_left_over(folder: Path) -> Iterator[bytes]:
     """Every undamaged record in a journal's folder, without changing it; for when no daemon runs."""
-    records = []
     for number in files.segment_numbers(folder):
         with contextlib.suppress(FileNotFoundError):  # moved and deleted while we look
             content = files.segment_path(folder, number).read_bytes()
-            records += [record for record, _ in files.read_frames(content)]
-    return records
+            yield from (record for record, _ in files.read_frames(content))

@@ -41,10 +41,11 @@ from controlplane.services.acknowledge import Acknowledgement
 from controlplane.services.alerts import MAX_ALERTS_IN_MEMORY, CurrentAlerts
 from controlplane.services.backup.watch import BackupWatch
 from controlplane.services.checks import CheckEngine
-from controlplane.services.ingest import AlertIngest, ReceiptClock, encode_alert
+from controlplane.services.ingest import AlertIngest, ReceiptClock
 from controlplane.services.jobs import JobService, Task
 from controlplane.services.mover import Mover
 from controlplane.services.notify.service import Notifications
+from controlplane.services.recall import recall
 from controlplane.services.reconcile import Reconciliation
 from controlplane.services.resolve import ManualEnding
 from controlplane.services.retention import History, Retention
@@ -347,20 +348,9 @@ async def _move_the_rest(parts: Parts) -> None:
 
 
 def _recall(parts: Parts, layout: DataLayout) -> None:
-    """Fill the memory from alerts.log and the journal, and write the lines that a crash kept out of alerts.log."""
-    logged = read_tail(layout.alert_log)
-    parts.daemon.current.apply(logged)
-    known = {(alert.fingerprint, alert.starts_at, alert.state) for alert in logged}
-    for alert, line in left_over_alerts(layout.journal):
-        ended = parts.daemon.current.apply([alert]).superseded
-        parts.daemon.notifications.alerts_heard([alert])
-        parts.clock.not_before(alert.received_at)
-        for told, text in [(alert, line), *[(older, encode_alert(older)) for older in ended]]:
-            if (told.fingerprint, told.starts_at, told.state) not in known:
-                parts.alert_log.append(text + b"\n")
-                known.add((told.fingerprint, told.starts_at, told.state))
-    for alert in logged:
-        parts.clock.not_before(alert.received_at)
+    daemon = parts.daemon
+    logged, left_over = read_tail(layout.alert_log), left_over_alerts(layout.journal)
+    recall(daemon.current, parts.clock, parts.alert_log, logged, left_over, daemon.notifications.alerts_heard)
 
 
 async def _follow_database(parts: Parts, begun_at: datetime) -> None:

@@ -101,6 +101,13 @@ def _copy_for_everyone(tree: Path) -> Path:
     return target
 
 
+def _limit_file_size(process: psutil.Process, limit: str) -> None:
+    command = ["prlimit", f"--pid={process.pid}", f"--fsize={limit}:"]  # the soft limit, as the server's user
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **_identity())
+    if done.returncode != 0 and process.is_running():
+        raise RuntimeError(done.stderr)
+
+
 class PostgresqlCluster:
     """One cluster that can be started, stopped, killed and started again; data survive until ``remove``."""
 
@@ -198,11 +205,10 @@ class PostgresqlCluster:
     def limit_file_size(self, limit_bytes: int | None) -> None:
         """No file of the server may grow beyond this any more; None lifts the limit. Processes to come inherit it."""
         limit = "unlimited" if limit_bytes is None else str(limit_bytes)
+        postmaster, *_ = self.processes()
+        _limit_file_size(postmaster, limit)  # first: whom it starts from now on has the new limit
         for process in self.processes():
-            command = ["prlimit", f"--pid={process.pid}", f"--fsize={limit}:"]  # the soft limit, as the server's user
-            done = subprocess.run(command, capture_output=True, text=True, check=False, **_identity())
-            if done.returncode != 0 and process.is_running():
-                raise RuntimeError(done.stderr)
+            _limit_file_size(process, limit)
 
     def processes(self) -> list[psutil.Process]:
         """The postmaster and its children, which have sessions of their own."""

@@ -62,7 +62,7 @@ async def test_everything_survives_a_restart(tmp_path: Path) -> None:
         assert journal.pending_records == len(RECORDS)
         await journal.append(b"later")
         assert await read_all(journal) == [*RECORDS, b"later"]
-    assert read_left_over(tmp_path) == [*RECORDS, b"later"]
+    assert list(read_left_over(tmp_path)) == [*RECORDS, b"later"]
 
 
 async def test_moved_segments_are_deleted_and_the_rest_is_counted(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ async def test_a_failed_write_is_refused_and_leaves_no_trace(tmp_path: Path, mon
         await journal.append(b"after")
         assert journal.last_error is None
         assert await read_all(journal) == [b"before", b"after"]
-    assert read_left_over(tmp_path) == [b"before", b"after"]
+    assert list(read_left_over(tmp_path)) == [b"before", b"after"]
 
 
 async def test_after_a_failed_sync_another_file_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +208,7 @@ async def test_a_journal_that_closes_keeps_what_still_waits(tmp_path: Path) -> N
     async with opened(tmp_path) as journal:
         waiting = [asyncio.ensure_future(journal.append(b"late")) for _ in range(50)]
     await asyncio.gather(*waiting)
-    assert read_left_over(tmp_path) == [b"late"] * 50
+    assert list(read_left_over(tmp_path)) == [b"late"] * 50
 
 
 async def test_a_position_before_the_first_record_is_the_start(tmp_path: Path) -> None:
