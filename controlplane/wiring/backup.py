@@ -20,7 +20,7 @@ from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
 from controlplane.domain.backup.limits import BackupLimits
 from controlplane.domain.job import JobOutcome, JobRun
-from controlplane.errors import CmctlError, DependencyUnreachable, Refused
+from controlplane.errors import CmctlError, DependencyUnreachable
 
 if TYPE_CHECKING:
     from controlplane.adapters.backup.catalogue import Catalogue
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from controlplane.services.backup.verify import Verifier
 
 logger = logging.getLogger(__name__)
-NO_DRILL_DAYS = 36500
 
 
 def catalogue(settings: Settings) -> "Catalogue":
@@ -106,15 +105,6 @@ def wal_receiver(settings: Settings, locations: Locations, say: Callable[[str], 
     )
 
 
-def require_embedded(settings: Settings) -> None:
-    """Drills restore with the embedded stack's own programs. Raises Refused for a deployed system."""
-    if settings.mode != "embedded":
-        raise Refused(
-            f"drills work on the embedded stack; {settings.data_dir} belongs to a deployed system",
-            hint="try a restore there with: cmctl restore --to DIRECTORY",
-        )
-
-
 def makes_backups(settings: Settings) -> bool:
     """Whether this control plane can make recovery sets: PostgreSQL is on its host."""
     return settings.mode == "embedded" or settings.postgresql.installed is not None
@@ -141,8 +131,7 @@ def backup_limits(settings: Settings) -> BackupLimits:
     backup, drill = settings.backup, settings.backup.drill
     return BackupLimits(
         timedelta(hours=backup.max_age_hours),
-        # Nothing makes drills on a deployed host yet: none is overdue there.
-        timedelta(days=drill.max_age_days if settings.mode == "embedded" else NO_DRILL_DAYS),
+        timedelta(days=drill.max_age_days),
         drill.rpo_objective_seconds,
         drill.rto_objective_seconds,
     )

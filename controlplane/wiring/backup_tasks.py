@@ -10,8 +10,8 @@ from controlplane.services.jobs import Task
 
 
 def backup_tasks(settings: Settings, locations: Locations) -> dict[str, Task]:
-    """By name. Nothing makes drills on a deployed host yet."""
-    backup, runs = settings.backup, _Runs(locations, copies=bool(settings.backup.copies))
+    """By name."""
+    backup, runs = settings.backup, _Runs(locations, bool(settings.backup.copies), settings.mode == "deployed")
     made = "Make a recovery set: PostgreSQL, vectors, configuration."
     verified = "Verify the recovery sets that are due for it."
     pruned = "Delete the recovery sets and the WAL that the retention policy wants no longer."
@@ -22,10 +22,15 @@ def backup_tasks(settings: Settings, locations: Locations) -> dict[str, Task]:
         Task("backup", made, Schedule(cron=backup.schedule), runs.create, catch_up=True, timeout_seconds=seconds),
         Task("backup_verify", verified, Schedule(cron=backup.verify_schedule), runs.verify, timeout_seconds=seconds),
         Task("backup_prune", pruned, Schedule(cron=backup.prune_schedule), runs.prune, timeout_seconds=seconds),
+        Task(
+            "backup_drill",
+            drilled,
+            Schedule(cron=backup.drill.schedule),
+            runs.drill,
+            catch_up=True,
+            timeout_seconds=seconds,
+        ),
     ]
-    if settings.mode == "embedded":
-        cron = Schedule(cron=backup.drill.schedule)
-        tasks.append(Task("backup_drill", drilled, cron, runs.drill, catch_up=True, timeout_seconds=seconds))
     if backup.copies:
         cron = Schedule(cron=backup.copy_schedule)
         tasks.append(Task("backup_copy", copied, cron, runs.copy, timeout_seconds=seconds))
@@ -35,9 +40,10 @@ def backup_tasks(settings: Settings, locations: Locations) -> dict[str, Task]:
 class _Runs:
     """What the tasks run. Each returns what the ledger says of it; raises CmctlError."""
 
-    def __init__(self, locations: Locations, copies: bool) -> None:
+    def __init__(self, locations: Locations, copies: bool, is_deployed: bool) -> None:
         self._locations = locations
         self._copies = copies
+        self._is_deployed = is_deployed
 
     async def create(self) -> str:
         made = await self._cmctl("create", "--scheduled")
@@ -64,8 +70,14 @@ class _Runs:
         return f"{gone} sets and {len(pruned['wal_files'])} WAL files deleted"
 
     async def drill(self) -> str:
-        done = await self._cmctl("drill", "--scheduled")
+        done = await (self._drill_in_unit() if self._is_deployed else self._cmctl("drill", "--scheduled"))
         return f"{done['set_id']} restored in {done['rto_seconds']} s"
+
+    async def _drill_in_unit(self) -> Any:
+        """A restored system needs more memory than the daemon's unit may take: it gets one of its own."""
+        from controlplane.adapters.service_managers.drill_unit import drill_in_unit
+
+        return await drill_in_unit()
 
     async def _cmctl(self, *arguments: str) -> Any:
         from controlplane.adapters.own_command import run_cmctl

@@ -23,8 +23,7 @@ from controlplane.adapters.backup.workshop import RestoreWorkshop
 from controlplane.adapters.data_directory import DataDirectory, write_atomically
 from controlplane.adapters.embedded_postgresql import SUPERUSER
 from controlplane.adapters.processes import stack_environment
-from controlplane.adapters.toolchain import postgresql_bin
-from controlplane.adapters.unprivileged import runner
+from controlplane.config.load import Locations
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
 from controlplane.domain.backup.drill import ACTION_KIND, DrillReport
@@ -34,27 +33,45 @@ from controlplane.services.backup.drill import Drill
 from controlplane.services.backup.ports import Progress
 from controlplane.services.planned_work import Working
 from controlplane.services.rendering import embedding_settings
-from controlplane.wiring.backup import backup_server, drill_records, require_embedded
+from controlplane.wiring.backup import backup_server, drill_records
+from controlplane.wiring.backup_place import backup_place
 from controlplane.wiring.planned_work import planned_work
 
 _TOKEN = "token"  # noqa: S105 - the name of a file
+# Beside production, whatever ALTER SYSTEM said there: nothing is archived, replicated or run by an extension, and
+# nothing is left in the machine's shared memory by a drill that is killed.
+_BESIDE = (
+    "archive_mode=off",
+    "max_logical_replication_workers=0",
+    "shared_preload_libraries=",
+    "dynamic_shared_memory_type=mmap",
+    "huge_pages=off",
+    "jit=off",
+    "ssl=off",
+)
 logger = logging.getLogger(__name__)
 
 
-def drill(settings: Settings, progress: Progress) -> Drill:
-    """Restores the newest set beside production. Raises Refused for a deployed system, CmctlError."""
-    require_embedded(settings)
-    layout = DataLayout(settings.data_dir)
-    directory = DataDirectory(layout)
+def drill(settings: Settings, locations: Locations, progress: Progress) -> Drill:
+    """Restores the newest set beside production. Raises Refused on a host without PostgreSQL, CmctlError.
+
+    On a deployed host everything runs as the control plane's user, who can read the sets and not production's data.
+    """
+    layout, place = DataLayout(settings.data_dir), backup_place(settings, locations)
+    is_embedded = settings.mode == "embedded"
+    # Systemd makes the folder that the user of a deployed host may write to.
+    folder = layout.drill if is_embedded else layout.drill / "scratch"
     catalogue, archive = Catalogue(settings.backup_directory), WalArchive(settings.backup_directory / "wal")
     # Marked as its own: nothing of it is taken for the stack, and the next drill finds what this one left.
-    environment = stack_environment(os.environ, layout.drill)
+    environment = stack_environment(os.environ, folder)
+    password = DataDirectory(layout).read_secret("postgresql_superuser_password") if is_embedded else None
     recovery = Recovery(
-        runner=runner(postgresql_bin(), layout.data_dir, progress.note),
-        programs=postgresql_bin(),
+        runner=place.runner(folder.parent, progress.note),
+        programs=place.programs,
         environment=environment,
         superuser=SUPERUSER,
-        superuser_password=directory.read_secret("postgresql_superuser_password"),
+        superuser_password=password,
+        settings=(*_BESIDE, f"shared_buffers={settings.postgresql.shared_buffers_mb}MB"),
     )
     tables = {
         settings.postgresql.memory_database: MEMORY_TABLES,
@@ -65,25 +82,25 @@ def drill(settings: Settings, progress: Progress) -> Drill:
         archive=archive,
         recovery=recovery,
         live={},
-        staging=layout.drill,
-        aside=layout.drill,
-        journal_file=layout.drill / "unused",
+        staging=folder,
+        aside=folder,
+        journal_file=folder / "unused",
         tables=tables,
     )
     scratch = DrillFolder(
-        folder=layout.drill,
+        folder=folder,
         workshop=workshop,
         recovery=recovery,
         archive=archive,
         tables=tables,
         memory_server=Path(sys.executable).parent / "claude-memory-mcp",
         environment=environment,
-        render=lambda socket, port: _memory_server(settings, layout.drill, socket, port),
+        render=lambda socket, port: _memory_server(settings, folder, socket, port),
         memory_database=settings.postgresql.memory_database,
         keep_free=settings.backup.drill.keep_free_percent / 100,
     )
     return Drill(
-        sets=RestoreSets(catalogue, archive, postgresql_bin()),
+        sets=RestoreSets(catalogue, archive, place.programs),
         production=ProductionServer(backup_server(settings), tables),
         scratch=scratch,
         keep=lambda report: keep(settings, report),

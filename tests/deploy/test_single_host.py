@@ -27,6 +27,7 @@ from tests.support.runbook import blocks
 
 OURS = ("claude-memory-mcp", "claude-memory-controlplane", "claude-memory-wal-receiver")
 SCHEMAS = ("claude-memory-mcp-schema", "claude-memory-controlplane-schema")  # run at each start, then end
+ASKED_FOR = ("claude-memory-drill@0",)  # a unit for each that asks
 OTHERS = ("postgresql@17-main", "prometheus", "alertmanager", "prometheus-node-exporter")
 LOOPBACK_PORTS = {5432, 8080, 8081, 9090, 9093, 9100}
 
@@ -89,15 +90,16 @@ def test_units_run_and_start_at_boot(outside: testinfra.host.Host) -> None:
         assert outside.file(f"/etc/systemd/system/multi-user.target.wants/{wanted}.service").exists, wanted
 
 
-@pytest.mark.parametrize("unit", [*OURS, *SCHEMAS, *OTHERS])
+@pytest.mark.parametrize("unit", [*OURS, *SCHEMAS, *ASKED_FOR, *OTHERS])
 def test_units_are_sandboxed(deployment: Deployment, unit: str) -> None:
     assert deployment.exposure(unit) <= (4.0 if unit in OTHERS else 2.0)
 
 
 def test_every_unit_of_ours_is_measured(deployment: Deployment) -> None:
     listed = deployment.host.execute("sh", "-c", "cd /etc/systemd/system && ls claude-memory-*.service").split()
-    units = {deployment.host.execute("systemctl", "show", "-p", "Id", "--value", name).strip() for name in listed}
-    assert units == {f"{name}.service" for name in (*OURS, *SCHEMAS)}
+    named = [name.replace("@.", "@0.") for name in listed]
+    units = {deployment.host.execute("systemctl", "show", "-p", "Id", "--value", name).strip() for name in named}
+    assert units == {f"{name}.service" for name in (*OURS, *SCHEMAS, *ASKED_FOR)}
 
 
 def test_units_have_limits_and_come_back_by_themselves(deployment: Deployment) -> None:
@@ -391,7 +393,69 @@ def test_data_that_are_lost_come_back_from_the_recovery_set_and_the_archive(depl
     assert len(json.loads(host.execute("cmctl", "backup", "list", "-o", "json"))) == len(others) + 2
 
 
-@pytest.mark.parametrize("command", ["cmctl backup create", "cmctl restore --confirm claude-memory"])
+def drills(host: Host) -> list[dict[str, object]]:
+    """Newest first."""
+    return json.loads(host.execute("cmctl", "backup", "drills", "-o", "json"))
+
+
+def drill_metric(host: Host, sample: str) -> None:
+    url = "http://127.0.0.1:8081/metrics"
+    wait_until(lambda: f"cmctl_backup_drill_{sample}\n" in host.execute("curl", "-fsS", url), sample, 60, 1)
+
+
+MEMORIES = """
+INSERT INTO sessions (id) VALUES ('drill');
+INSERT INTO memories (id, session_id, kind, content, metadata, content_hash, terms, created_at)
+SELECT gen_random_uuid(), 'drill', 'note', text, '{}', sha256(text::bytea), to_tsvector('simple', text), now()
+FROM (VALUES ('whales sing at night'), ('bread needs yeast'), ('the train is late')) AS texts (text)
+"""
+PRODUCTION = ("postgresql@17-main", "claude-memory-mcp", "claude-memory-controlplane")
+
+
+def test_a_drill_restores_the_newest_set_beside_production_in_a_unit_of_its_own(deployment: Deployment) -> None:
+    host = deployment.host
+    ask(host, MEMORIES, "claude_memory")
+    shown = ("systemctl", "show", "-p", "MainPID", *PRODUCTION)
+    before = host.execute(*shown), ask(host, "SELECT timeline_id FROM pg_control_checkpoint()")
+    host.execute("cmctl", "jobs", "run", "backup_drill", timeout_seconds=300)
+    report = drills(host)[0]
+    assert (report["outcome"], report["problem"], report["counts"]["memories"]) == ("passed", "", 3)
+    assert {item["name"]: item["ok"] for item in report["checks"]} == dict.fromkeys(
+        ("vectors", "search", "recovery", "counts", "rows", "checksums"), True
+    )
+    assert (host.execute(*shown), ask(host, "SELECT timeline_id FROM pg_control_checkpoint()")) == before
+    assert host.execute("ls", "-A", "/var/lib/claude-memory/drill").split() == ["scratch.lock"]
+    drill_metric(host, "last_passed 1.0")
+    assert "LAST DRILL   passed" in host.execute("sh", "-c", "cmctl status || true")
+
+
+def test_a_killed_drill_and_a_damaged_set_are_told_and_leave_nothing(deployment: Deployment) -> None:
+    host = deployment.host
+    host.execute("systemd-run", "--collect", "cmctl", "jobs", "run", "backup_drill")
+    ours = ("pgrep", "-u", "claude-memory-control", "-x", "postgres")
+    wait_until(lambda: host.succeeds(*ours), "PostgreSQL of the drill", 60)
+    host.execute("systemctl", "kill", "--signal=KILL", "claude-memory-drill@*")
+    wait_until(lambda: not host.succeeds(*ours), "the drill to be gone", 30)
+
+    newest = json.loads(host.execute("cmctl", "backup", "show", "latest", "-o", "json"))
+    damaged = f"{newest['path']}/postgresql/PG_VERSION"
+    host.execute("sh", "-c", f"echo x >> {damaged}")
+    said = host.execute("sh", "-c", "cmctl backup drill 2>&1; echo $?")
+    assert f"error: the drill of set {newest['id']} failed: set {newest['id']} is damaged: " in said
+    assert said.strip().endswith("1")
+    assert [item["outcome"] for item in drills(host)[:3]] == ["failed", "interrupted", "passed"]
+    drill_metric(host, "last_passed 0.0")
+    wait_until(lambda: deployment.alerts().get("ClaudeMemoryDrillFailed") == "firing", "the alert to be stored", 90, 1)
+
+    host.execute("sh", "-c", f"echo 17 > {damaged}")
+    assert "passed" in host.execute("cmctl", "backup", "drill", timeout_seconds=300)
+    drill_metric(host, "last_passed 1.0")
+    assert host.execute("ls", "-A", "/var/lib/claude-memory/drill").split() == ["scratch.lock"]
+
+
+@pytest.mark.parametrize(
+    "command", ["cmctl backup create", "cmctl backup drill", "cmctl restore --confirm claude-memory"]
+)
 def test_an_ordinary_user_is_told_to_be_root(deployment: Deployment, command: str) -> None:
     said = deployment.host.execute("runuser", "-u", "deployer", "--", "sh", "-c", f"cd / && {command} 2>&1; echo $?")
     assert "run it as root" in said

@@ -12,10 +12,13 @@ from controlplane.errors import DependencyUnreachable
 _PASSED_ON = ("CMCTL_", "NO_COLOR", "TERM", "COLUMNS", "LINES")
 
 
-def run_as_service(arguments: Sequence[str], owner: int, credentials: Sequence[Path], writable: Path) -> int:
+def run_as_service(
+    arguments: Sequence[str], owner: int, credentials: Sequence[Path], writable: Path, further: Sequence[str] = ()
+) -> int:
     """Run ``cmctl ARGUMENTS`` as the user ``owner`` in a unit of its own; its exit code.
 
-    ``credentials`` are handed over by systemd; only ``writable`` may be written to. Raises DependencyUnreachable.
+    ``credentials`` are handed over by systemd; only ``writable`` may be written to. ``further`` are properties of the
+    unit. Raises DependencyUnreachable.
     """
     unit = f"claude-memory-command-{os.getpid()}"
     properties = [
@@ -28,6 +31,7 @@ def run_as_service(arguments: Sequence[str], owner: int, credentials: Sequence[P
         "PrivateDevices=yes",
         f"ReadWritePaths={writable}",
         *(f"LoadCredential={path.name}:{path}" for path in credentials),
+        *further,
     ]
     passed_on = [f"--setenv={name}" for name in os.environ if name.startswith(_PASSED_ON)]
     command = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", f"--unit={unit}", *passed_on]

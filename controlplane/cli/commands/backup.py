@@ -172,17 +172,22 @@ def drill(invocation: Invocation, scheduled: bool, output: str) -> int:
     from controlplane.cli.drill_screen import drill_details
     from controlplane.cli.settings import load_settings
     from controlplane.cli.signals import end_like_ctrl_c
+    from controlplane.config.load import locate
     from controlplane.errors import CmctlError
     from controlplane.wiring.backup import recorded
     from controlplane.wiring.drill import drill as service
     from controlplane.wiring.drill import in_ledger, yield_to_others
+    from controlplane.wiring.on_host import run_drill_as_control_plane
 
     end_like_ctrl_c()
-    settings, steps = load_settings(invocation), stderr_steps()
+    settings = load_settings(invocation)
+    if (code := run_drill_as_control_plane(settings)) is not None:
+        return code
+    steps = stderr_steps()
     yield_to_others(settings)
     try:
         with recorded(settings, "backup_drill", is_wanted=not scheduled) as entry, in_ledger(settings, steps) as work:
-            report = service(settings, steps).run(steps)
+            report = service(settings, locate(invocation.config, invocation.data_dir), steps).run(steps)
             work.subject = report.set_id or ""
             entry.detail = work.detail = f"{report.set_id} restored in {report.rto_seconds} s"
             steps.done()
