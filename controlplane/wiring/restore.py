@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -69,10 +69,16 @@ class StackComponents:
 
 
 def restorer(
-    settings: Settings, locations: Locations, progress: Progress, into: Path | None = None
+    settings: Settings,
+    locations: Locations,
+    progress: Progress,
+    into: Path | None = None,
+    programs: Path | None = None,
 ) -> tuple[RestorePlanner, Restorer]:
-    """Restores sets in place, or ``into`` a folder. Raises Refused, CmctlError."""
+    """Restores sets in place, or ``into`` a folder, then also with other ``programs``. Raises Refused, CmctlError."""
     layout, place = DataLayout(settings.data_dir), backup_place(settings, locations)
+    if programs is not None:  # what the configuration here says is for another version
+        place = replace(place, programs=programs.absolute(), start_settings=())
     is_embedded = settings.mode == "embedded"
     password = _prepared_stack(layout) if is_embedded else None
     catalogue, archive = Catalogue(settings.backup_directory), WalArchive(settings.backup_directory / "wal")

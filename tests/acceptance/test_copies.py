@@ -105,12 +105,14 @@ def test_a_set_of_another_major_version_is_refused_in_one_sentence(stack: Embedd
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     seal = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
     (folder / "manifest.sha256.json").write_text(json.dumps(seal), encoding="utf-8")
-    refused = stack.cmctl("restore", made["id"], "--confirm", stack.data_dir.name)
-    assert refused.returncode == 5
-    assert refused.stderr.splitlines()[-2:] == [
-        f"error: set {made['id']} is of PostgreSQL 16, and the programs here are of PostgreSQL 18",
-        "  hint: move by a logical dump (cmctl backup dump), or restore with PostgreSQL 16 and pg_upgrade",
-    ]
+    for options in (["--confirm", stack.data_dir.name], ["--dry-run"], ["--to", str(stack.folder / "beside")]):
+        refused = stack.cmctl("restore", made["id"], *options)
+        assert refused.returncode == 5
+        assert refused.stderr.splitlines()[-2:] == [
+            f"error: set {made['id']} is of PostgreSQL 16, and the programs here are of PostgreSQL 18",
+            "  hint: move by a logical dump (cmctl backup dump), or with PostgreSQL 16's programs:"
+            " cmctl restore --to DIRECTORY --programs BIN, then pg_upgrade",
+        ]
     assert value(stack, "SELECT count(*) FROM numbers") == 6000
     shutil.rmtree(folder)
 

@@ -33,6 +33,9 @@ _SOCKET_PREFIX = "claude-memory-recovery-"
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 120
 _PORT = 5432
+# The server that was backed up may have had more of them than the default allows; recovery would end at the first too
+# many.
+_CONFIGURATION = "max_prepared_transactions = 1000\n"
 _UNREACHED = "recovery ended before configured recovery target was reached"
 
 
@@ -64,10 +67,17 @@ class Recovery:
             (target / "recovery.signal").touch(mode=0o600)
             for name in ("postmaster.pid", "standby.signal"):
                 (target / name).unlink(missing_ok=True)
+            self._configure(target / "postgresql.conf")
             for place, folders, names in os.walk(target):
                 for name in (*folders, *names):
                     self.runner.own(Path(place) / name)
             self.runner.own(target)
+
+    def _configure(self, file: Path) -> None:
+        """Debian keeps it elsewhere, and PostgreSQL starts with none of its own only when it is told where that is."""
+        if not file.exists() and not any(setting.startswith("config_file=") for setting in self.settings):
+            file.write_text(_CONFIGURATION, encoding="ascii")
+            file.chmod(0o600)
 
     def _combine(self, chain: Sequence[Path], target: Path) -> None:
         command = [str(self.programs / "pg_combinebackup"), *map(str, chain), f"--output={target}", "--no-manifest"]

@@ -38,8 +38,7 @@ class RestoreSets:
         return self.catalogue.verifications()
 
     def problems_of(self, manifest: Manifest, progress: Progress) -> Sequence[str]:
-        """What is wrong with a set's files now, byte by byte. Raises Refused for one of another major version."""
-        self._require_version(manifest)
+        """What is wrong with a set's files now, byte by byte."""
         problems, _ = checks.hashes(self.catalogue.path(manifest.id), manifest, progress)
         return problems
 
@@ -68,8 +67,8 @@ class RestoreSets:
         done = [item for item in self.catalogue.history() if _was_restored(item)]
         return [(float(item["total_seconds"]), int(item.get("size_bytes") or 0)) for item in reversed(done)]
 
-    def _require_version(self, manifest: Manifest) -> None:
-        """PostgreSQL starts on no data directory of another major version, and replays no such WAL."""
+    def require_version(self, manifest: Manifest) -> None:
+        """PostgreSQL starts on no data directory of another major version, and replays no such WAL. Raises Refused."""
         if self.programs is None:
             return
         ours, version = program_major(self.programs), manifest.details("postgresql").get("server_version")
@@ -82,7 +81,8 @@ class RestoreSets:
         if theirs != ours:
             raise Refused(
                 f"set {manifest.id} is of PostgreSQL {theirs}, and the programs here are of PostgreSQL {ours}",
-                hint=f"move by a logical dump (cmctl backup dump), or restore with PostgreSQL {theirs} and pg_upgrade",
+                hint=f"move by a logical dump (cmctl backup dump), or with PostgreSQL {theirs}'s programs:"
+                " cmctl restore --to DIRECTORY --programs BIN, then pg_upgrade",
             )
 
 

@@ -25,8 +25,6 @@ from controlplane.services.backup.ports import Progress
 
 _NOTE = "drill.json"
 _END_SECONDS = 30.0
-# Production may have more of them than PostgreSQL's default allows, and recovery would end at the first too many.
-_CONFIGURATION = "max_prepared_transactions = 1000\n"
 
 
 @dataclass(frozen=True)
@@ -90,11 +88,6 @@ class DrillFolder:
     def prepare(self, sets: Sequence[Manifest], progress: Progress) -> None:
         """Write the data of the last set and of those it builds on."""
         self.workshop.prepare(sets, ("postgresql", "vectors"), progress)
-        configuration = self.folder / "postgresql" / "postgresql.conf"
-        if not configuration.exists():  # Debian keeps it elsewhere
-            with told("written"):
-                configuration.write_text(_CONFIGURATION, encoding="ascii")
-                self.recovery.runner.own(configuration)
 
     @contextmanager
     def started(self, manifest: Manifest, target: RecoveryTarget) -> Iterator[RestoredInstance]:

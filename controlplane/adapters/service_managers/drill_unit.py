@@ -1,4 +1,4 @@
-"""The unit of a deployed host that makes drills: systemd starts one for who connects, and it answers with its report."""
+"""The unit of a deployed host that makes drills: systemd starts one for who connects, which answers with a report."""
 
 import asyncio
 import json

@@ -45,6 +45,11 @@ BY_DEFAULT: tuple[Part, ...] = ("postgresql", "vectors")
 @click.option(
     "--to", "into", type=click.Path(path_type=Path), help="Into this new folder, beside production, and start nothing."
 )
+@click.option(
+    "--programs",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="With --to: the folder of PostgreSQL's programs of the set's major version, when it is another than here.",
+)
 @click.option("--confirm", metavar="NAME", show_envvar=True, help="The name that the plan shows, instead of typing it.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @click.option("--author", envvar="CMCTL_AUTHOR", show_envvar=True, help="Who answers for it; default: you.")
@@ -61,6 +66,7 @@ def restore(
     target_timeline: str,
     only: tuple[Part, ...],
     into: Path | None,
+    programs: Path | None,
     confirm: str | None,
     dry_run: bool,
     author: str | None,
@@ -86,9 +92,9 @@ def restore(
     target = _target(target_time, target_lsn, target_name)
     timeline = _timeline(target_timeline)
     steps = stderr_steps()
-    _require_new(into)
+    _require_new(into, programs)
     locations = locate(invocation.config, invocation.data_dir)
-    planner, service = restorer(load_settings(invocation), locations, steps, into.absolute() if into else None)
+    planner, service = restorer(load_settings(invocation), locations, steps, into and into.absolute(), programs)
     work = _Work(invocation, planner, service, steps, confirm, author, output)
     try:
         if drop_replaced:
@@ -182,9 +188,13 @@ def _timeline(text: str) -> str:
     return text
 
 
-def _require_new(into: Path | None) -> None:
-    from controlplane.errors import Refused
+def _require_new(into: Path | None, programs: Path | None) -> None:
+    from controlplane.errors import Refused, UsageProblem
 
+    if programs is not None and into is None:
+        raise UsageProblem(
+            "--programs: what runs here is of one major version, and so are its data", hint="restore --to a new folder"
+        )
     if into is not None and into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise Refused(f"--to: {into} is not an empty folder", hint="name a new one")
 

@@ -40,6 +40,10 @@ class DrillSets(Protocol):
         """Manifests of the complete sets that no verification found wrong, newest first."""
         ...
 
+    def require_version(self, manifest: Manifest) -> None:
+        """Raises Refused for a set of another major version of PostgreSQL than what would restore it."""
+        ...
+
     def problems_of(self, manifest: Manifest, progress: Progress) -> Sequence[str]:
         """What is wrong with a set's files now, byte by byte."""
         ...
@@ -185,6 +189,7 @@ class Drill:
             )
         mark = self._mark(seen, progress)
         began = time.monotonic()
+        self.sets.require_version(sets[-1])
         for manifest in sets:
             progress.stage(f"verifying {manifest.id}")
             if problems := self.sets.problems_of(manifest, progress):

@@ -46,6 +46,8 @@ class RestorePlanner:
         """What restoring would do. Raises UsageProblem, Refused, CmctlError; nothing is changed."""
         manifests = self.sets.complete()
         manifest = self._choose(manifests, wish)
+        if "postgresql" in wish.parts:
+            self.sets.require_version(manifest)
         needed = _chain(manifests, manifest)
         size = sum(item.size_bytes for item in needed)
         running = self.components.running()

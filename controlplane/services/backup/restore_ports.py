@@ -23,6 +23,10 @@ class Sets(Protocol):
         """The latest verification of each set."""
         ...
 
+    def require_version(self, manifest: Manifest) -> None:
+        """Raises Refused for a set of another major version of PostgreSQL than what would restore it."""
+        ...
+
     def problems_of(self, manifest: Manifest, progress: Progress) -> Sequence[str]:
         """What is wrong with a set's files now, byte by byte."""
         ...

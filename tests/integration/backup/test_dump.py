@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.postgresql import PostgresqlCluster, binaries
+from controlplane.adapters.backup.catalogue import Catalogue
+from tests.integration.backup.test_copies import Silent
+from tests.integration.backup.test_copies_of_a_server import maker
+from tests.support.postgresql import PostgresqlCluster, binaries, server_account
 from tests.support.stack import EmbeddedStack, wait_until
 
 DATABASE = "claude_memory_db"
@@ -239,16 +243,12 @@ def test_nobody_there_is_one_sentence(console: Console) -> None:
 def test_from_16_to_18_by_a_restore_and_pg_upgrade(console: Console, made: Any, old: PostgresqlCluster) -> None:
     restored, new = PostgresqlCluster(version=16), PostgresqlCluster(version=18)
     try:
-        backup = ["pg_basebackup", "-D", str(restored.data), "-d", address(old), "-c", "fast"]
-        os.environ["PGPASSWORD"] = old.password
-        restored._run(*backup)
-        restored.password = old.password
-        restored.start()
-        restored.stop()
+        _restore_beside(console.stack, old, restored)
+        os.environ["PGPASSWORD"] = restored.password
         _create_alike(new)
         upgrade = ["-b", str(restored.bin), "-B", str(new.bin), "-d", str(restored.data), "-D", str(new.data)]
         new._run("pg_upgrade", "-U", "postgres", *upgrade)
-        new.password = old.password
+        new.password = restored.password
         new.start()
         both = Console(console.stack, old, new)
         assert both.json("compare", made["id"], "--with", address(new))["differences"] == []
@@ -256,6 +256,23 @@ def test_from_16_to_18_by_a_restore_and_pg_upgrade(console: Console, made: Any, 
         os.environ.pop("PGPASSWORD", None)
         restored.remove()
         new.remove()
+
+
+def _restore_beside(stack: EmbeddedStack, old: PostgresqlCluster, restored: PostgresqlCluster) -> None:
+    """A set of PostgreSQL 16, which this stack of 18 restores with the programs of 16 and not with its own."""
+    old.create_database("claude_memory_controlplane")
+    set_id = maker(old, Catalogue(stack.data_dir / "backups")).make(True, Silent()).id
+    beside = ("restore", set_id, "--only", "postgresql", "--to", str(stack.folder / "beside"))
+    refused = stack.cmctl(*beside)
+    assert (refused.returncode, f"error: set {set_id} is of PostgreSQL 16" in refused.stderr) == (5, True)
+    here = stack.cmctl("restore", set_id, "--programs", str(old.bin), "--confirm", "data")
+    assert (here.returncode, "error: --programs: " in here.stderr) == (2, True), here.stderr
+    done = stack.cmctl(*beside, "--programs", str(old.bin))
+    assert done.returncode == 0, done.stderr
+    restored.password = stack.secret("postgresql_superuser_password")
+    shutil.move(stack.folder / "beside" / "postgresql", restored.data)
+    for path in (restored.data, *restored.data.rglob("*")):
+        shutil.chown(path, server_account().pw_uid, server_account().pw_gid)
 
 
 def _create_alike(cluster: PostgresqlCluster) -> None:

@@ -11,7 +11,7 @@ from controlplane.domain.backup.drill import DrillReport, Mark
 from controlplane.domain.backup.manifest import FileEntry, Manifest, Part
 from controlplane.domain.backup.restoring import RecoveredServer
 from controlplane.domain.backup.target import RecoveryTarget
-from controlplane.errors import CmctlError, DependencyUnreachable
+from controlplane.errors import CmctlError, DependencyUnreachable, Refused
 from controlplane.services.backup.drill import Drill
 from controlplane.services.backup.ports import Progress
 
@@ -31,9 +31,14 @@ class Quiet:
 class Sets:
     manifests: list[Manifest] = field(default_factory=lambda: [MANIFEST])
     problems: Sequence[str] = ()
+    version: int = 18
 
     def good(self) -> list[Manifest]:
         return self.manifests
+
+    def require_version(self, manifest: Manifest) -> None:
+        if self.version != 18:
+            raise Refused(f"set set is of PostgreSQL {self.version}")
 
     def problems_of(self, manifest: Manifest, progress: Progress) -> Sequence[str]:
         return self.problems
@@ -164,6 +169,7 @@ def test_without_production_it_still_restores() -> None:
 FAILURES = {
     "no set": (Stage(sets=Sets([])), "there is no good set"),
     "a damaged set": (Stage(sets=Sets(problems=["a is not as it was written"])), "set set is damaged: a is not"),
+    "another major version": (Stage(sets=Sets(version=16)), "set set is of PostgreSQL 16"),
     "no room": (Stage(scratch=Scratch(free=1000)), "0 MB may be used"),
     "other rows": (Stage(scratch=Scratch(Instance(rows={"a": "2"}))), "rows: 1 of 1 memories differ"),
     "a row that lacks": (Stage(scratch=Scratch(Instance(rows={}))), "rows: 1 of 1 memories differ or lack"),
