@@ -12,6 +12,7 @@ Every error names the object and the problem in ``message``, may carry a ``hint`
     ├── EmbeddingsUnavailable   embeddings_unavailable 4
     ├── ModelMismatch           embedding_model_mismatch 1  vectors were made by another model
     ├── ShardInUse              shard_in_use         4  another process owns the Qdrant Edge shard
+    ├── NoRoom                  no_room              4  a temporary copy cannot be made
     └── ServerUnreachable       server_unreachable   4  the running memory server does not answer
 """
 
@@ -85,6 +86,13 @@ class ShardInUse(MemoryServerError):
     """Another process owns the Qdrant Edge shard."""
 
     code = "shard_in_use"
+    exit_code = 4
+
+
+class NoRoom(MemoryServerError):
+    """There is no room for a temporary copy: nothing can be said of what it was to be a copy of."""
+
+    code = "no_room"
     exit_code = 4
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -12,11 +13,12 @@ import httpx2
 from backports import tarfile
 
 from mcp_server.config import Settings
-from mcp_server.errors import MemoryServerError, ServerUnreachable
+from mcp_server.errors import MemoryServerError, NoRoom, ServerUnreachable, VectorsUnavailable
 from mcp_server.reindex import admin_client
 from mcp_server.services.snapshot import IDENTITY_MEMBER, take
 
 RECONCILE_SECONDS = 600.0
+ENGINE_BYTES = 128 * 1024 * 1024
 # The copy is made before the first byte is sent: of a large shard on a busy machine that takes its time.
 SNAPSHOT_TIMEOUT = httpx2.Timeout(600.0, connect=5.0)
 
@@ -39,17 +41,30 @@ async def run(settings: Settings, file: Path) -> dict[str, Any]:
 
 
 async def inspect(file: Path) -> dict[str, Any]:
-    """Open a snapshot in a temporary folder. Raises MemoryServerError when it is not what it says."""
+    """Open a snapshot in a temporary folder. Raises MemoryServerError when it is not what it says, NoRoom."""
     with tempfile.TemporaryDirectory(prefix="claude-memory-inspect-") as folder:
         try:
+            _require_room(Path(folder), file)
             with tarfile.open(file) as archive:
                 archive.extractall(folder, filter="data")
             identity: dict[str, Any] = json.loads((Path(folder) / IDENTITY_MEMBER).read_text(encoding="utf-8"))
-        except (OSError, tarfile.TarError, ValueError) as error:
+        except (FileNotFoundError, tarfile.TarError, ValueError) as error:
             raise MemoryServerError(f"{file}: not a snapshot of vectors: {error}") from error
+        except OSError as error:
+            raise NoRoom(f"{file} cannot be unpacked into {folder}: {error.strerror or error}") from error
         if identity.get("files") == "copied":
             identity["count"] = await _count(Path(folder), file)
     return identity
+
+
+def _require_room(folder: Path, file: Path) -> None:
+    """The engine takes some room of its own as it opens the vectors."""
+    needed, free = file.stat().st_size + ENGINE_BYTES, shutil.disk_usage(folder).free
+    if free < needed:
+        raise NoRoom(
+            f"{file} cannot be unpacked into {folder}: {free // 1_000_000} MB are free of {needed // 1_000_000} MB",
+            hint="free some space there, or set TMPDIR",
+        )
 
 
 async def _count(folder: Path, file: Path) -> int:
@@ -60,6 +75,8 @@ async def _count(folder: Path, file: Path) -> int:
         if await vectors.collection() is None:
             raise MemoryServerError(f"{file}: the snapshot holds no vectors")
         return await vectors.count()
+    except VectorsUnavailable as error:
+        raise MemoryServerError(f"{file}: the engine cannot open the vectors: {error.message}") from error
     finally:
         await vectors.close()
 

@@ -16,7 +16,10 @@ import pytest
 
 from controlplane.adapters.backup import checks
 from controlplane.cli.backup_progress import PlainSteps
+from controlplane.config.load import Locations, load
 from controlplane.domain.backup.manifest import from_json
+from controlplane.errors import CmctlError
+from controlplane.wiring.backup import backup_maker
 from tests.support.backups import (
     MEMORY_DATABASE,
     PARTS,
@@ -28,6 +31,7 @@ from tests.support.backups import (
     value,
     wrong_files,
 )
+from tests.support.full_disk import FullFrom
 from tests.support.soak import length
 from tests.support.stack import EmbeddedStack, wait_until
 
@@ -269,6 +273,29 @@ def test_a_disk_that_fills_while_a_set_is_made_is_one_sentence_and_no_set(stack:
     finally:
         stack.configure({})
         subprocess.run(["umount", str(disk)], check=True)
+
+
+LATER = {
+    "vectors": r"snapshot of the vectors failed: .*/vectors\.tar: cannot be written: File too large",
+    "configuration": "/configuration/.*: could not be copied: File too large",
+    "hashing": r"/manifest\.json: could not be written: File too large",
+}
+
+
+@pytest.mark.parametrize(("stage", "sentence"), LATER.items())
+def test_a_full_disk_in_a_later_stage_is_one_sentence_and_no_set(
+    stack: EmbeddedStack, full: dict[str, Any], stage: str, sentence: str
+) -> None:
+    listed, locations = stack.json("backup", "list"), Locations(stack.config_file, stack.data_dir)
+    disk = FullFrom(stage)
+    try:
+        with pytest.raises(CmctlError, match=sentence) as told:
+            backup_maker(load(locations), locations).make(False, disk)
+    finally:
+        disk.empty()
+    assert (told.value.exit_code, "\n" in told.value.message) == (1, False)
+    assert stack.json("backup", "list") == listed
+    assert list(sets_folder(stack).glob(".partial-*")) == []
 
 
 def test_postgresql_killed_under_it_is_one_sentence_and_no_set(stack: EmbeddedStack, full: dict[str, Any]) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 import psutil
 import pytest
 
+from controlplane.config.load import Locations, load
+from controlplane.wiring.drill import drill as service
 from tests.support.backups import PARTS, create, remember, value
+from tests.support.full_disk import FullFrom
 from tests.support.stack import EmbeddedStack, wait_until
 
 pytestmark = pytest.mark.stack
@@ -109,6 +112,29 @@ def test_after_a_kill_the_next_one_clears_up(stack: EmbeddedStack) -> None:
     assert not Path(sockets).exists()
     interrupted = stack.json("backup", "drills")[1]
     assert (interrupted["outcome"], interrupted["problem"]) == ("interrupted", "it was killed")
+
+
+FULL = [
+    ("preparing postgresql", 0, "/drill/postgresql/"),
+    ("preparing vectors", 0, "/drill/vectors"),
+    ("replaying WAL", 1_000_000, "recovery failed: "),
+]
+
+
+@pytest.mark.parametrize(("stage", "limit_bytes", "words"), FULL)
+def test_a_disk_that_fills_in_any_stage_fails_it_and_leaves_nothing(
+    stack: EmbeddedStack, stage: str, limit_bytes: int, words: str
+) -> None:
+    locations, disk = Locations(stack.config_file, stack.data_dir), FullFrom(stage, "cleaning up", limit_bytes)
+    try:
+        report = service(load(locations), locations, disk).run(disk)
+    finally:
+        disk.empty()
+    assert (report.outcome, words in report.problem) == ("failed", True), report.problem
+    assert ("File too large" in report.problem, "\n" in report.problem) == (True, False), report.problem
+    assert not (stack.data_dir / "drill").exists()
+    assert leftovers(stack) == []
+    assert stack.json("backup", "drills")[0]["problem"] == report.problem
 
 
 def test_a_damaged_set_and_a_full_disk_fail_in_one_sentence(stack: EmbeddedStack) -> None:

@@ -16,7 +16,13 @@ from typing import Any
 import pytest
 from mcp.client import Client
 
+from controlplane.config.load import Locations, load
+from controlplane.domain.backup.target import RecoveryTarget
+from controlplane.errors import CmctlError
+from controlplane.services.backup.restore_plan import Wish
+from controlplane.wiring.restore import restorer
 from tests.support.backups import MEMORY_DATABASE, PARTS, connect, create, errors_in, remember, sets_folder, value
+from tests.support.full_disk import FullFrom
 from tests.support.postgresql import binaries
 from tests.support.soak import length
 from tests.support.stack import EmbeddedStack, wait_until
@@ -311,6 +317,30 @@ def test_no_room_to_prepare_is_one_sentence_and_production_goes_on(stack: Embedd
     assert (result.returncode, errors_in(result.stderr)) == (1, 1), result.stderr
     assert (stack.pid("postgresql"), history(stack) > 0) == (pid, True)
     assert not (stack.data_dir / "restoring").exists()
+
+
+STAGES = [
+    ("preparing postgresql", 0, "/beside/postgresql/.* could not be written: .*File too large"),
+    ("preparing vectors", 0, "/beside/vectors.* could not be unpacked: File too large"),
+    ("replaying WAL", 1_000_000, "recovery failed: .*File too large"),
+]
+LATEST = Wish("latest", RecoveryTarget(), "latest", ("postgresql", "vectors"))
+
+
+@pytest.mark.parametrize(("stage", "limit_bytes", "sentence"), STAGES)
+def test_a_full_disk_in_each_stage_is_one_sentence_and_nothing_is_left(
+    stack: EmbeddedStack, stage: str, limit_bytes: int, sentence: str
+) -> None:
+    locations, into = Locations(stack.config_file, stack.data_dir), stack.folder / "beside"
+    shutil.rmtree(into, ignore_errors=True)
+    disk = FullFrom(stage, limit_bytes=limit_bytes)
+    planner, service = restorer(load(locations), locations, disk, into)
+    try:
+        with pytest.raises(CmctlError, match=sentence) as told:
+            service.restore_beside(planner.plan(LATEST), LATEST, disk)
+    finally:
+        disk.empty()
+    assert (told.value.exit_code, "\n" in told.value.message, into.exists()) == (1, False, False)
 
 
 def test_no_room_for_a_set_is_one_sentence_and_no_set(stack: EmbeddedStack) -> None:

@@ -7,6 +7,7 @@ what was made, pruned, verified and restored; it stands here, and not in Postgre
 
 import contextlib
 import fcntl
+import io
 import json
 import logging
 import os
@@ -19,7 +20,16 @@ from typing import Any
 
 import psutil
 
-from controlplane.adapters.backup.files import entries, files_below, hashed, remove_tree, sync_file, sync_folders, told
+from controlplane.adapters.backup.files import (
+    entries,
+    files_below,
+    hashed,
+    naming,
+    remove_tree,
+    sync_file,
+    sync_folders,
+    told,
+)
 from controlplane.domain.backup.manifest import FileEntry, Manifest, from_json, to_json
 from controlplane.domain.backup.retention import KnownSet
 from controlplane.domain.backup.target import Lsn
@@ -217,9 +227,9 @@ class Catalogue:
                 handle.seek(0)
                 holder = handle.read(200).strip() or "another cmctl"
                 raise Refused(f"{self.folder}: {holder} is at work", hint="try again when it has ended") from error
-            handle.truncate(0)
-            handle.write(f"{purpose} (process {os.getpid()})")
-            handle.flush()
+            with contextlib.suppress(OSError):  # on a full disk nobody is told who it is, and it is locked all the same
+                handle.truncate(0)
+                os.write(handle.fileno(), f"{purpose} (process {os.getpid()})".encode())
             try:
                 yield
             finally:
@@ -228,9 +238,13 @@ class Catalogue:
     def record(self, event: str, moment: datetime, details: Mapping[str, Any]) -> None:
         """Append to the history."""
         line = json.dumps({"at": moment.isoformat().replace("+00:00", "Z"), "event": event, **details})
-        with told("written"), (self.folder / "history.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-            file.flush()
+        history = self.folder / "history.jsonl"
+        with told("written"), naming(history), history.open("ab+", buffering=0) as file:
+            if size := file.seek(0, os.SEEK_END):
+                file.seek(size - 1)
+                if file.read(1) != b"\n":  # a crash or a full disk cut a line off; it must not take this one along
+                    line = "\n" + line
+            _write_whole(file, f"{line}\n".encode())
             os.fsync(file.fileno())
 
     def history(self) -> list[dict[str, Any]]:
@@ -265,6 +279,12 @@ class Catalogue:
         return StoredSet(path.name, path, manifest)
 
 
+def _write_whole(file: io.FileIO, content: bytes) -> None:
+    """Write all of it. A full disk may take a part first, and refuse the rest."""
+    while content:
+        content = content[file.write(content) or 0 :]
+
+
 def _known(stored: StoredSet, is_good: bool) -> KnownSet:
     if stored.manifest is None:
         try:
@@ -278,7 +298,7 @@ def _known(stored: StoredSet, is_good: bool) -> KnownSet:
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file as a whole and make it durable."""
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with naming(path), partial.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=1)
         file.write("\n")
         file.flush()

@@ -16,9 +16,12 @@ from controlplane.adapters.backup.wal_archive import WalArchive
 from controlplane.domain.backup.manifest import Manifest
 from controlplane.domain.backup.target import Lsn
 from controlplane.domain.backup.wal import Segment, gaps
+from controlplane.errors import CmctlError
 from controlplane.services.backup.ports import Progress
 
 MOST_TOLD = 10
+# Exit code of our console script when something that it needs is not there.
+_CANNOT_BE_LOOKED_AT = 4
 Findings = tuple[Sequence[str], Sequence[str]]
 
 
@@ -144,12 +147,14 @@ class VectorsCheck:
     command: Path
 
     def __call__(self, folder: Path, manifest: Manifest, progress: Progress) -> Findings:
-        """Look at the set in ``folder``."""
+        """Look at the set in ``folder``. Raises CmctlError without room to look, which is nothing against the set."""
         file = folder / "vectors" / ARCHIVE
         expected = manifest.details("vectors").get("count")
         done = subprocess.run([str(self.command), "inspect", str(file)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             reason = (done.stderr.strip().splitlines() or ["it fails"])[0].removeprefix("error: ")
+            if done.returncode == _CANNOT_BE_LOOKED_AT:
+                raise CmctlError(f"the vectors of {manifest.id} cannot be verified now: {reason}")
             return [f"vectors: {reason}"], []
         found = json.loads(done.stdout).get("count")
         return ([f"vectors: the archive holds {found}, the manifest says {expected}"] if found != expected else []), []

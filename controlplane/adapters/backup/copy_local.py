@@ -11,7 +11,7 @@ from typing import Any
 
 from controlplane.adapters.backup import checks
 from controlplane.adapters.backup.catalogue import MANIFEST, SEAL, Catalogue
-from controlplane.adapters.backup.files import files_below, hashed, remove_tree, sync_file, sync_folders, told
+from controlplane.adapters.backup.files import files_below, hashed, naming, remove_tree, sync_file, sync_folders, told
 from controlplane.adapters.backup.wal_archive import LIFE, WalArchive
 from controlplane.domain.backup.copy import Slice
 from controlplane.domain.backup.manifest import Manifest, from_json
@@ -122,7 +122,7 @@ class CopyFiles:
             target = folder / item.path
             with told("written"):
                 target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                with target.open("r+b" if item.offset else "wb") as file:
+                with naming(target), target.open("r+b" if item.offset else "wb") as file:
                     file.seek(item.offset)
                     file.write(content[begin : begin + item.length])
                 target.chmod(0o600)

@@ -62,7 +62,8 @@ def sync_folders(folder: Path) -> None:
 def copy_durably(source: Path, target: Path) -> None:
     """Copy one file and make it durable."""
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shutil.copyfile(source, target)
+    with naming(target):
+        shutil.copyfile(source, target)
     target.chmod(0o600)
     sync_file(target)
 
@@ -94,12 +95,26 @@ def remove_tree(folder: Path) -> None:
 
 
 @contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the path into an OSError that has none: what is written to an open file fails without one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def told(verb: str) -> Iterator[None]:
     """Translate a failure of the file system: the path, what could not be done, and why."""
     try:
         yield
     except OSError as error:
+        place, reason = error.filename or "a file", error.strerror or error
+        if isinstance(error, shutil.Error) and isinstance(error.args[0], list):  # of a tree: all that failed
+            place, reason = error.args[0][0][1:3]
         raise CmctlError(
-            f"{error.filename or 'a file'}: could not be {verb}: {error.strerror or error}",
+            f"{place}: could not be {verb}: {reason}",
             hint="check space and permissions of the backup directory",
         ) from error

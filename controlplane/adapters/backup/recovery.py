@@ -33,6 +33,7 @@ _SOCKET_PREFIX = "claude-memory-recovery-"
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 120
 _PORT = 5432
+_SEGMENT_BYTES = 16 * 1024 * 1024
 # The server that was backed up may have had more of them than the default allows; recovery would end at the first too
 # many.
 _CONFIGURATION = "max_prepared_transactions = 1000\n"
@@ -169,7 +170,8 @@ class Recovery:
             except psycopg.OperationalError:
                 pass
             time.sleep(_POLL_SECONDS)
-        raise CmctlError(f"recovery failed: {_reason(log)}", hint=f"PostgreSQL's messages are in {log}")
+        told, free = log.read_text(encoding="utf-8", errors="replace"), shutil.disk_usage(log.parent).free
+        raise CmctlError(f"recovery failed: {reason(told, free)}", hint=f"PostgreSQL's messages are in {log}")
 
     def look(self, folder: Path, tables: Mapping[str, Sequence[str]]) -> RecoveredServer:
         """Where recovery ended, and rows counted. Raises CmctlError."""
@@ -255,9 +257,12 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _reason(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+def reason(told: str, free_bytes: int) -> str:
+    """Why PostgreSQL ended, from what it logged, which on a full disk may be nothing."""
+    lines = told.splitlines()
     fatal = [line.split("FATAL:", 1)[1].strip() for line in lines if "FATAL:" in line]
     if any(_UNREACHED in line for line in fatal):
         return "the WAL archive ends before the target"
+    if not fatal and free_bytes < _SEGMENT_BYTES:
+        return "there is no space left on the disk"
     return (fatal or lines or ["no reason given"])[-1]

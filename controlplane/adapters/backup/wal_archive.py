@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from controlplane.adapters.backup.catalogue import write_json
-from controlplane.adapters.backup.files import told
+from controlplane.adapters.backup.files import remove_tree, told
 from controlplane.adapters.backup.server import SLOT_PREFIX, BackupServer
 from controlplane.adapters.unprivileged import Runner
 from controlplane.domain.backup.target import Lsn
@@ -179,13 +179,15 @@ class WalReceiver:
             return folder
 
     def _make_folder(self, name: str, system_identifier: str, runner: Runner) -> Path:
-        folder = self.archive.folder / name
+        folder, making = self.archive.folder / name, self.archive.folder / ".making"
+        remove_tree(making)  # of an attempt for which there was no room
         with told("made"):
-            folder.mkdir(mode=0o700)
+            making.mkdir(mode=0o700)
             started_at = datetime.now(UTC).isoformat()
-            write_json(folder / LIFE, {"system_identifier": system_identifier, "started_at": started_at})
-            runner.own(folder / LIFE)
-            runner.own(folder)
+            write_json(making / LIFE, {"system_identifier": system_identifier, "started_at": started_at})
+            runner.own(making / LIFE)
+            runner.own(making)
+            making.rename(folder)
         return folder
 
 

@@ -153,22 +153,22 @@ class Restorer:
     def _exchange(
         self, journal: RestoreJournal, plan: RestorePlan, wish: Wish, manifest: Manifest, progress: Progress
     ) -> tuple[RecoveredServer | None, tuple[datetime, float]]:
-        self.workshop.write_journal(replace(journal, step="stopped"))
         down_since = self.clock(), time.monotonic()
         recovered = None
         try:
+            self.workshop.write_journal(replace(journal, step="stopped"))
             progress.stage(f"stopping {', '.join(plan.stops) or 'nothing'}")
             self.components.stop(plan.stops)
             if "postgresql" in plan.parts:
                 progress.stage(f"replaying WAL up to {plan.target}")
                 recovered = self.workshop.recover(manifest, wish.target, wish.timeline)
+            self.workshop.write_journal(replace(journal, step="swapping"))
         except BaseException:
             progress.note("nothing was replaced; starting what was stopped")
             self.workshop.write_journal(None)
             self.workshop.clear()
             self.components.start(plan.stops)
             raise
-        self.workshop.write_journal(replace(journal, step="swapping"))
         progress.stage("exchanging the data")
         self.workshop.exchange(journal.id, plan.parts)
         self.workshop.write_journal(replace(journal, step="swapped"))

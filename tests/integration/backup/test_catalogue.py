@@ -14,8 +14,9 @@ from controlplane.domain.backup.manifest import Manifest, Part
 from controlplane.domain.backup.retention import RetentionPolicy
 from controlplane.domain.backup.verification import Verification
 from controlplane.domain.backup.wal import Segment
-from controlplane.errors import Refused
+from controlplane.errors import CmctlError, Refused
 from controlplane.services.backup.prune import Pruner
+from tests.support.full_disk import full_disk
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -71,6 +72,28 @@ def test_what_was_not_committed_is_no_set_and_is_swept(catalogue: Catalogue) -> 
     assert catalogue.sweep() == [work.name]
     assert not work.exists()
     assert catalogue.complete() == [made]
+
+
+def test_no_room_for_the_manifest_is_one_sentence_and_no_set(catalogue: Catalogue) -> None:
+    work = catalogue.begin(NOW)
+    with full_disk(), pytest.raises(CmctlError, match=r"manifest\.json: could not be written: File too large"):
+        catalogue.commit(work, Manifest(catalogue.id_of(work), "full", NOW, NOW, ()))
+    assert catalogue.stored() == []
+    catalogue.discard(work)
+    assert list(catalogue.sets_folder.iterdir()) == []
+
+
+def test_on_a_full_disk_one_still_works_at_a_time(catalogue: Catalogue) -> None:
+    with full_disk(), catalogue.locked("the first"), pytest.raises(Refused, match="is at work"):
+        catalogue.locked("the second").__enter__()
+
+
+def test_a_record_that_a_full_disk_cut_off_takes_no_other_along(catalogue: Catalogue) -> None:
+    catalogue.record("first", NOW, {})
+    with full_disk((catalogue.folder / "history.jsonl").stat().st_size + 20), pytest.raises(CmctlError):
+        catalogue.record("second", NOW, {})
+    catalogue.record("third", NOW, {})
+    assert [item["event"] for item in catalogue.history()] == ["first", "third"]
 
 
 def test_two_sets_of_one_second_have_different_names(catalogue: Catalogue) -> None:

@@ -26,6 +26,7 @@ from controlplane.errors import CmctlError, DependencyUnreachable, Refused, Usag
 from controlplane.services.backup.copy import Copier, Copies, CopyPruner, Fetcher
 from controlplane.services.backup.copy_ports import Place
 from tests.support.copy_places import BUCKET, KEY_ID, SECRET, S3Server, SshServer
+from tests.support.full_disk import full_disk
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -211,6 +212,29 @@ def test_cut_off_it_goes_on_where_it_was_and_mends_what_arrived_cut_off(
     assert done.volumes == max(0, 4 - (after - 1))
     assert Copies(place).verify("latest", Silent()) == []
     fetcher(place, tmp_path / "other").fetch("latest", Silent())
+    assert Catalogue(tmp_path / "other").complete() == [made]
+
+
+def test_a_full_disk_in_the_other_place_is_one_sentence_and_no_copy(
+    folder_place: DirectoryPlace, catalogue: Catalogue
+) -> None:
+    made = make(catalogue, 1, size=6_000)
+    with full_disk(9_000), pytest.raises(CmctlError, match=r"/sets/.*: could not be written: File too large"):
+        copier(folder_place, catalogue).copy((), Silent())
+    assert [view.complete for view in Copies(folder_place).views()] in ([], [False])
+    copier(folder_place, catalogue).copy((), Silent())
+    assert Copies(folder_place).verify(made.id, Silent()) == []
+
+
+def test_a_full_disk_here_brings_back_no_half_set(
+    folder_place: DirectoryPlace, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    made = make(catalogue, 1, size=6_000)
+    copier(folder_place, catalogue).copy((), Silent())
+    with full_disk(9_000), pytest.raises(CmctlError, match=r"/sets/.*: could not be written: File too large"):
+        fetcher(folder_place, tmp_path / "other").fetch("latest", Silent())
+    assert Catalogue(tmp_path / "other").stored() == []
+    fetcher(folder_place, tmp_path / "other").fetch("latest", Silent())
     assert Catalogue(tmp_path / "other").complete() == [made]
 
 

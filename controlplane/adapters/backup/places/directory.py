@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from controlplane.adapters.backup.files import sync_file, told
+from controlplane.adapters.backup.files import naming, sync_file, told
 from controlplane.errors import DependencyUnreachable
 
 
@@ -38,7 +38,7 @@ class DirectoryPlace:
         partial = target.with_name(f"{target.name}.part")
         with told("written"):
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with partial.open("wb") as file:
+            with naming(target), partial.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
