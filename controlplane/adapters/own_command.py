@@ -25,6 +25,7 @@ async def run_cmctl(config_file: Path, data_dir: Path, arguments: Sequence[str])
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # heavy work stands back as a session
     )
     try:
         output, messages = await process.communicate()

@@ -33,6 +33,9 @@ class Backup(Section):
     max_rate_mb: int | None = Field(
         None, ge=1, le=1024, description="Upper bound of what a backup reads from PostgreSQL, MB a second."
     )
+    niceness: int = Field(
+        10, ge=0, le=19, description="How far making a set stands back behind everything else (nice)."
+    )
     max_slot_wal_keep_size_mb: int = Field(
         4096,
         ge=64,

@@ -72,7 +72,9 @@ def backup_maker(settings: Settings, locations: Locations) -> "BackupMaker":
     return BackupMaker(
         store=catalogue(settings),
         source=server,
-        physical=PhysicalBackups(server, place.programs, environment, rate * 1024 if rate else None),
+        physical=PhysicalBackups(
+            server, place.programs, environment, rate * 1024 if rate else None, settings.backup.niceness
+        ),
         vectors=VectorSnapshots(Path(sys.executable).parent / "claude-memory-mcp", layout.etc / "mcp.yml"),
         configuration=ConfigurationCopies(place.configuration),
         databases=(settings.postgresql.memory_database, settings.postgresql.controlplane_database),
@@ -86,6 +88,15 @@ def backup_maker(settings: Settings, locations: Locations) -> "BackupMaker":
         clock=lambda: datetime.now(UTC),
         free_bytes=lambda: shutil.disk_usage(folder).free,
     )
+
+
+def stand_back(settings: Settings) -> None:
+    """Let this process, which makes a set, go behind everything else."""
+    import psutil
+
+    from controlplane.adapters.backup import background
+
+    background.stand_back(psutil.Process(), settings.backup.niceness)
 
 
 def wal_receiver(settings: Settings, locations: Locations, say: Callable[[str], None]) -> "WalReceiver":

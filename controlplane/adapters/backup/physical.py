@@ -4,6 +4,7 @@ The plain format is what pg_combinebackup and a start can work with as it is.
 """
 
 import json
+import os
 import re
 import subprocess  # PostgreSQL's own programs, with arguments of ours
 from collections.abc import Callable, Mapping
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from controlplane.adapters.backup.background import stand_back
 from controlplane.adapters.backup.files import files_below, release_zeros, told
 from controlplane.adapters.backup.server import BackupServer
 from controlplane.domain.backup.wal import Segment
@@ -24,12 +28,16 @@ Advance = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class PhysicalBackups:
-    """Takes base backups of ``server`` with the programs in ``programs``; ``max_rate_kb`` a second, None for all."""
+    """Takes base backups of ``server`` with the programs in ``programs``; ``max_rate_kb`` a second, None for all.
+
+    ``niceness`` is that of pg_basebackup and, where we may, of the server's processes that work for it.
+    """
 
     server: BackupServer
     programs: Path
     environment: Mapping[str, str]
     max_rate_kb: int | None = None
+    niceness: int = 0
 
     def take(self, target: Path, parent: Path | None, advance: Advance) -> dict[str, str | int | float | None]:
         """Write a base backup into the new folder ``target`` and return what it is.
@@ -61,8 +69,20 @@ class PhysicalBackups:
             "system_identifier": details["system_identifier"] or self.server.identity().system_identifier,
         }
 
+    def _server_stands_back(self, name: str) -> bool:
+        """Whether the server's processes for the connections of this name were found; they may be another user's."""
+        try:
+            found = [psutil.Process(pid) for pid in self.server.processes(name)]
+            for process in found:
+                if process.name() == "postgres":  # a server that is elsewhere has other numbers
+                    stand_back(process, self.niceness)
+        except (CmctlError, psutil.Error):  # what is wrong will be told by the backup itself
+            return False
+        return bool(found)
+
     def _run(self, command: list[str], advance: Advance) -> None:
-        environment = {**self.environment, **self.server.environment(), "LC_ALL": "C"}
+        name = f"cmctl backup create {os.getpid()}"
+        environment = {**self.environment, **self.server.environment(), "PGAPPNAME": name, "LC_ALL": "C"}
         reason = last = ""
         with subprocess.Popen(
             command,
@@ -72,9 +92,13 @@ class PhysicalBackups:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # which can stand back as a whole, and is ended by us
         ) as process:
             try:
+                stand_back(psutil.Process(process.pid), self.niceness)
+                is_behind = False
                 for line in process.stderr or ():
+                    is_behind = is_behind or self._server_stands_back(name)
                     if match := _PROGRESS.search(line):
                         advance(int(match[1]) * 1024, int(match[2]) * 1024)
                     elif line.strip():

@@ -58,6 +58,12 @@ class BackupServer:
             "PGCONNECT_TIMEOUT": str(_CONNECT_SECONDS),
         }
 
+    def processes(self, application_name: str) -> list[int]:
+        """Numbers of the processes that work for connections of this name. Raises CmctlError."""
+        query = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
+        with self.connected() as connection:
+            return [row[0] for row in connection.execute(query, (application_name,)).fetchall()]
+
     def identity(self) -> Server:
         """System identifier, timeline and version."""
         with self.connected() as connection:

@@ -49,13 +49,14 @@ def create(
     from controlplane.cli.settings import load_settings
     from controlplane.cli.signals import end_like_ctrl_c
     from controlplane.config.load import locate
-    from controlplane.wiring.backup import backup_maker, recorded
+    from controlplane.wiring.backup import backup_maker, recorded, stand_back
     from controlplane.wiring.on_host import run_as_control_plane
 
     end_like_ctrl_c()
     settings = load_settings(invocation)
     if (code := run_as_control_plane(settings)) is not None:
         return code
+    stand_back(settings)
     maker = backup_maker(settings, locate(invocation.config, invocation.data_dir))
     steps = stderr_steps()
     try:
