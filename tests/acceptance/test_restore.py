@@ -1,18 +1,21 @@
 """Restoring a real stack: to a moment in the middle of a load, after losing everything, cut off anywhere, and back."""
 
 import asyncio
+import contextlib
 import json
 import random
 import resource
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from mcp.client import Client
 
@@ -301,7 +304,7 @@ def test_only_the_vectors(stack: EmbeddedStack) -> None:
     before, pid = history(stack), stack.pid("postgresql")
     stack.down("mcp_server")
     shutil.rmtree(stack.data_dir / "qdrant")
-    report = restore(stack, "--only", "vectors")
+    report = restore(stack, "--only", "qdrant")
     assert (report["vectors_surplus"], report["problems"], history(stack)) == (0, [], before)
     assert found(stack, "memory number 7 about tea") == ["memory number 7 about tea"]
     assert stack.pid("postgresql") == pid
@@ -341,6 +344,45 @@ def test_a_full_disk_in_each_stage_is_one_sentence_and_nothing_is_left(
     finally:
         disk.empty()
     assert (told.value.exit_code, "\n" in told.value.message, into.exists()) == (1, False, False)
+
+
+class KillsPostgresql(FullFrom):
+    """Progress at whose replaying PostgreSQL, which recovers in a folder, is killed as soon as it is there."""
+
+    def __init__(self, data: Path) -> None:
+        super().__init__("never")
+        self.data, self.killed = data, threading.Event()
+
+    def stage(self, text: str) -> None:
+        if text.startswith("replaying WAL"):
+            threading.Thread(target=self._kill).start()
+
+    def _kill(self) -> None:
+        wait_until(self._has_killed, what=f"PostgreSQL in {self.data}")
+        self.killed.set()
+
+    def _has_killed(self) -> bool:
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.name() == "postgres" and str(self.data) in process.cmdline():
+                    process.kill()
+                    return True
+        return False
+
+
+def test_postgresql_killed_while_it_recovers_is_one_sentence_and_nothing_is_left(stack: EmbeddedStack) -> None:
+    locations, into, pid = (
+        Locations(stack.config_file, stack.data_dir),
+        stack.folder / "killed",
+        stack.pid("postgresql"),
+    )
+    killer = KillsPostgresql(into / "postgresql")
+    planner, service = restorer(load(locations), locations, killer, into)
+    with pytest.raises(CmctlError, match="recovery failed: ") as told:
+        service.restore_beside(planner.plan(LATEST), LATEST, killer)
+    assert killer.killed.wait(60)
+    assert (told.value.exit_code, "\n" in told.value.message, into.exists()) == (1, False, False)
+    assert stack.pid("postgresql") == pid
 
 
 def test_no_room_for_a_set_is_one_sentence_and_no_set(stack: EmbeddedStack) -> None:

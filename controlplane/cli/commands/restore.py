@@ -38,9 +38,9 @@ BY_DEFAULT: tuple[Part, ...] = ("postgresql", "vectors")
 )
 @click.option(
     "--only",
-    type=click.Choice(["postgresql", "vectors", "configuration"]),
+    type=click.Choice(["postgresql", "vectors", "qdrant", "configuration"]),
     multiple=True,
-    help="Only this part; default: postgresql and vectors. May be given more than once.",
+    help="Only this part; default: postgresql and vectors (which qdrant means, too). May be given more than once.",
 )
 @click.option(
     "--to", "into", type=click.Path(path_type=Path), help="Into this new folder, beside production, and start nothing."
@@ -64,7 +64,7 @@ def restore(
     target_lsn: str | None,
     target_name: str | None,
     target_timeline: str,
-    only: tuple[Part, ...],
+    only: tuple[Part | Literal["qdrant"], ...],
     into: Path | None,
     programs: Path | None,
     confirm: str | None,
@@ -101,7 +101,7 @@ def restore(
             return work.drop_replaced()
         if rollback:
             return work.roll_back()
-        return work.restore(Wish(id, target, timeline, only or BY_DEFAULT), into, dry_run)
+        return work.restore(Wish(id, target, timeline, _parts(only)), into, dry_run)
     finally:
         steps.done()
 
@@ -178,6 +178,11 @@ def _target(time: str | None, lsn: str | None, name: str | None) -> "RecoveryTar
         return RecoveryTarget(time=moment, lsn=Lsn.parse(lsn) if lsn is not None else None, name=name)
     except ValueError as error:
         raise UsageProblem(str(error), hint="see cmctl restore --help") from error
+
+
+def _parts(only: tuple[Part | Literal["qdrant"], ...]) -> tuple[Part, ...]:
+    named: list[Part] = ["vectors" if part == "qdrant" else part for part in only]
+    return tuple(dict.fromkeys(named)) or BY_DEFAULT
 
 
 def _timeline(text: str) -> str:
