@@ -80,8 +80,9 @@ def reindex(config: Path | None) -> None:
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--unless", metavar="REVISION", help="Write nothing when the vectors are still those of this revision.")
 @config_option
-def snapshot(file: Path, config: Path | None) -> None:
+def snapshot(file: Path, unless: str | None, config: Path | None) -> None:
     """Copy the vectors into FILE, a tar archive; print what they are as JSON."""
     import asyncio
     import json
@@ -89,7 +90,7 @@ def snapshot(file: Path, config: Path | None) -> None:
     _, settings = _settings(config)
     from mcp_server.snapshot import run
 
-    click.echo(json.dumps(asyncio.run(run(settings, file))))
+    click.echo(json.dumps(asyncio.run(run(settings, file, unless))))
 
 
 @cli.command()

@@ -23,13 +23,14 @@ ENGINE_BYTES = 128 * 1024 * 1024
 SNAPSHOT_TIMEOUT = httpx2.Timeout(600.0, connect=5.0)
 
 
-async def run(settings: Settings, file: Path) -> dict[str, Any]:
-    """Write a snapshot to ``file`` and return its identity.
+async def run(settings: Settings, file: Path, unless: str | None = None) -> dict[str, Any]:
+    """Write a snapshot to ``file`` and return its identity; ``{"unchanged": True}`` when it would be ``unless`` again.
 
     Without a running server the vectors are opened here. Raises MemoryServerError.
     """
     try:
-        await _from_server(settings, file)
+        if not await _from_server(settings, file, unless):
+            return {"unchanged": True}
     except ServerUnreachable:
         await _here(settings, file)
     except OSError as error:
@@ -93,10 +94,14 @@ async def reconcile(settings: Settings) -> dict[str, Any]:
         return answer
 
 
-async def _from_server(settings: Settings, file: Path) -> None:
+async def _from_server(settings: Settings, file: Path, unless: str | None) -> bool:
+    """Whether there was something to write."""
+    wanted = {"If-None-Match": unless} if unless else {}
     async with admin_client(settings) as client:
         try:
-            async with client.stream("POST", "/admin/snapshot", timeout=SNAPSHOT_TIMEOUT) as response:
+            async with client.stream("POST", "/admin/snapshot", headers=wanted, timeout=SNAPSHOT_TIMEOUT) as response:
+                if response.status_code == httpx2.codes.NOT_MODIFIED:
+                    return False
                 if response.status_code != httpx2.codes.OK:
                     await response.aread()
                     _check(response, client)
@@ -104,6 +109,7 @@ async def _from_server(settings: Settings, file: Path) -> None:
                     async for chunk in response.aiter_bytes():
                         _write_sparsely(target, chunk)
                     _make_durable(target)
+                return True
         except httpx2.ConnectError as error:
             raise ServerUnreachable(f"memory server at {client.base_url}: {error}") from error
         except httpx2.TransportError as error:

@@ -60,10 +60,16 @@ class Routes:
             return JSONResponse({"error": error.message, "hint": error.hint}, status_code=503)
         return JSONResponse({"missing": repair.missing, "surplus": repair.surplus})
 
-    async def snapshot(self, _request: Request) -> Response:
-        """A consistent copy of the vectors as a tar stream, whose first member says what they are."""
+    async def snapshot(self, request: Request) -> Response:
+        """A consistent copy of the vectors as a tar stream, whose first member says what they are.
+
+        304 when they are still those of the revision in If-None-Match.
+        """
+        vectors = self._application.vectors
+        if (revision := request.headers.get("If-None-Match")) and revision == vectors.revision():
+            return Response(status_code=304)
         try:
-            snapshot = await take(self._application.vectors, datetime.now(UTC))
+            snapshot = await take(vectors, datetime.now(UTC))
         except MemoryServerError as error:
             return JSONResponse({"error": error.message, "hint": error.hint}, status_code=503)
         return StreamingResponse(

@@ -89,8 +89,14 @@ class VectorStore(Protocol):
     def ids(self) -> AsyncIterator[list[UUID]]:
         """All ids, page by page."""
 
-    async def copy(self) -> Path | None:
-        """A consistent copy of the files, in a folder that the caller deletes; None when a server keeps them."""
+    async def copy(self) -> tuple[Path, str] | None:
+        """A consistent copy of the files, in a folder that the caller deletes, and its revision.
+
+        None when a server keeps the files.
+        """
+
+    def revision(self) -> str | None:
+        """Differs from every earlier one once something was written; None when that is not known."""
 
     async def close(self) -> None:
         """Let go of files and connections."""

@@ -67,7 +67,7 @@ async def take(vectors: VectorStore, now: datetime) -> Snapshot:
     collection = await vectors.collection()
     if collection is None:
         raise VectorsUnavailable("there are no vectors yet", hint="wait until the memory server has made them")
-    folder = await vectors.copy()
+    folder, revision = await vectors.copy() or (None, None)
     identity: dict[str, str | int] = {
         "model": collection.model,
         "dimension": collection.dimension,
@@ -75,6 +75,7 @@ async def take(vectors: VectorStore, now: datetime) -> Snapshot:
         "count": await vectors.count(),
         "taken_at": now.isoformat(),
         "files": "copied" if folder else "kept by the Qdrant server",
+        **({"revision": revision} if revision else {}),
     }
     return Snapshot(identity, folder)
 

@@ -27,6 +27,7 @@ from tests.support.backups import (
     create,
     errors_in,
     manifest_of,
+    remember,
     sets_folder,
     value,
     wrong_files,
@@ -148,6 +149,18 @@ def _data_size(made: dict[str, Any]) -> int:
     """Size of PostgreSQL's part without WAL, of which every set has a whole file."""
     files = next(part["files"] for part in manifest_of(made)["parts"] if part["name"] == "postgresql")
     return sum(file["size_bytes"] for file in files if "/pg_wal/" not in file["path"])
+
+
+def test_vectors_that_nobody_wrote_since_are_shared_by_two_sets(stack: EmbeddedStack, full: dict[str, Any]) -> None:
+    first = create(stack)
+    second = create(stack)
+    archives = [Path(made["path"]) / "vectors" / "vectors.tar" for made in (first, second)]
+    assert archives[0].stat().st_ino == archives[1].stat().st_ino
+    assert wrong_files(Path(second["path"]), manifest_of(second)) == []
+    remember(stack, ["a memory that came later"])
+    third = create(stack)
+    assert (Path(third["path"]) / "vectors" / "vectors.tar").stat().st_ino != archives[0].stat().st_ino
+    assert manifest_of(third)["parts"][1]["details"]["count"] == 1
 
 
 def test_sets_are_told_everywhere(stack: EmbeddedStack, full: dict[str, Any]) -> None:

@@ -151,6 +151,9 @@ class FakeVectors:
         self._look()
         yield list(self.points)
 
+    def revision(self) -> None:
+        """Not known."""
+
     async def copy(self) -> None:
         """Nothing is on disk."""
 

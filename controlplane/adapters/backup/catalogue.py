@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from controlplane.adapters.backup.files import (
+    copy_durably,
     entries,
     files_below,
     hashed,
@@ -30,7 +31,7 @@ from controlplane.adapters.backup.files import (
     sync_folders,
     told,
 )
-from controlplane.domain.backup.manifest import FileEntry, Manifest, from_json, to_json
+from controlplane.domain.backup.manifest import FileEntry, Manifest, PartName, from_json, to_json
 from controlplane.domain.backup.retention import KnownSet
 from controlplane.domain.backup.target import Lsn
 from controlplane.domain.backup.verification import Verification
@@ -134,6 +135,17 @@ class Catalogue:
     def id_of(work: Path) -> str:
         """Id that a folder in the making will have."""
         return work.name.removeprefix(_PARTIAL)
+
+    def share(self, set_id: str, part: PartName, work: Path) -> None:
+        """Have the files of a part of another set in ``work``, too: one copy on disk while the file system can."""
+        with told("copied"):
+            for path in files_below(self.path(set_id) / part):
+                target = work / path.relative_to(self.path(set_id))
+                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                try:
+                    target.hardlink_to(path)
+                except OSError:
+                    copy_durably(path, target)
 
     def commit(self, work: Path, manifest: Manifest) -> Path:
         """Make everything durable, then give the set its name: from then on it is complete."""

@@ -19,10 +19,14 @@ class VectorSnapshots:
     config_file: Path
     environment: Mapping[str, str] | None = None
 
-    def take(self, target: Path) -> dict[str, str | int | float | None]:
-        """Write the vectors into the new folder ``target`` and return what they are. Raises CmctlError."""
+    def take(self, target: Path, unless: str | None) -> dict[str, str | int | float | None] | None:
+        """Write the vectors into the new folder ``target`` and return what they are. Raises CmctlError.
+
+        None when they are still those of the revision ``unless``; then nothing is written.
+        """
         target.mkdir(mode=0o700)
-        return self._run("snapshot", str(target / ARCHIVE))
+        told = self._run("snapshot", str(target / ARCHIVE), *(("--unless", unless) if unless else ()))
+        return None if told.get("unchanged") else told
 
     def reconcile(self) -> dict[str, str | int | float | None]:
         """Have the running server compare its vectors with PostgreSQL and repair them: missing and surplus ones."""

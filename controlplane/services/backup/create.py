@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -75,13 +75,15 @@ class BackupMaker:
         counted = self._counts()
         physical_at = self.clock()
         progress.stage("vectors")
-        vectors, vectors_at = self.vectors.take(work / "vectors"), self.clock()
+        shared, vectors, vectors_at = self._vectors(work)
         progress.stage("configuration")
         configuration, configuration_at = self.configuration.take(work / "configuration"), self.clock()
         progress.stage("hashing")
         parts = (
             self._part(work, "postgresql", physical_at, {"server_version": version, **physical, **counted}, progress),
-            self._part(work, "vectors", vectors_at, vectors, progress),
+            replace(shared, taken_at=vectors_at)
+            if shared
+            else self._part(work, "vectors", vectors_at, vectors, progress),
             self._part(work, "configuration", configuration_at, configuration, progress),
         )
         return Manifest(
@@ -107,6 +109,18 @@ class BackupMaker:
             plan = SetPlan("full", None, "an incremental one could not be made")
             self._require_space(plan)
             return plan, self.physical.take(target, None, progress.advance)
+
+    def _vectors(self, work: Path) -> tuple[Part | None, Details, datetime]:
+        """The part of the newest good set as long as nothing was written since, else what they are now."""
+        newest = next(iter(self.store.good()), None)
+        part = newest.part("vectors") if newest else None
+        revision = part.details.get("revision") if part else None
+        told = self.vectors.take(work / "vectors", revision if isinstance(revision, str) else None)
+        now = self.clock()
+        if told is not None or newest is None or part is None:
+            return None, told or {}, now
+        self.store.share(newest.id, "vectors", work)
+        return part, {}, now
 
     def _counts(self) -> Details:
         memory, controlplane = self.databases

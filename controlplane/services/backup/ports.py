@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from controlplane.domain.backup.manifest import FileEntry, Manifest
+from controlplane.domain.backup.manifest import FileEntry, Manifest, PartName
 from controlplane.domain.backup.plan import Server
 
 Details = dict[str, str | int | float | None]
@@ -42,6 +42,10 @@ class SetStore(Protocol):
 
     def id_of(self, work: Path) -> str:
         """Id that a folder in the making will have."""
+        ...
+
+    def share(self, set_id: str, part: PartName, work: Path) -> None:
+        """Have the files of a part of another set in ``work``, too."""
         ...
 
     def commit(self, work: Path, manifest: Manifest) -> Path:
@@ -88,8 +92,8 @@ class PhysicalSource(Protocol):
 class VectorSource(Protocol):
     """Copies the vectors."""
 
-    def take(self, target: Path) -> Details:
-        """Write them into the new folder ``target``."""
+    def take(self, target: Path, unless: str | None) -> Details | None:
+        """Write them into the new folder ``target``; None when they are still those of the revision ``unless``."""
         ...
 
 

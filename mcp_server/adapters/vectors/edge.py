@@ -39,6 +39,8 @@ class EdgeVectors:
         self._shard: edge.EdgeShard | None = None
         self._collection: Collection | None = None
         self._lock_file: int | None = None
+        # Of what this process has opened and written: another may have changed the files before and after.
+        self._life, self._writes = uuid4().hex, 0
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="qdrant-edge-write")
         self._reader = ThreadPoolExecutor(2, thread_name_prefix="qdrant-edge-read")
 
@@ -87,9 +89,13 @@ class EdgeVectors:
             if offset is None:
                 return
 
-    async def copy(self) -> Path | None:
-        """A copy of the shard's files, made between two writes."""
+    async def copy(self) -> tuple[Path, str]:
+        """A copy of the shard's files, made between two writes, and its revision."""
         return await self._write(self._copy)
+
+    def revision(self) -> str:
+        """Counts what this process has written."""
+        return f"{self._life}-{self._writes}"
 
     async def close(self) -> None:
         """Flush, close the shard and give up the lock."""
@@ -98,7 +104,11 @@ class EdgeVectors:
         self._reader.shutdown()
 
     async def _update(self, operation: edge.UpdateOperation) -> None:
-        await self._write(lambda: self._opened().update(operation))
+        await self._write(self._apply, operation)
+
+    def _apply(self, operation: edge.UpdateOperation) -> None:
+        self._writes += 1  # first: what failed may have been written in part
+        self._opened().update(operation)
 
     async def _write(self, call: Callable[..., Result], *arguments: Any) -> Result:
         return await self._run(self._writer, call, *arguments)
@@ -140,6 +150,7 @@ class EdgeVectors:
 
     def _recreate(self, collection: Collection) -> None:
         self._take_lock()
+        self._writes += 1
         if self._shard is not None:
             self._shard.close()
             self._shard = None
@@ -154,13 +165,13 @@ class EdgeVectors:
         _write_identity(self._identity_path, collection)
         self._shard, self._collection = shard, collection
 
-    def _copy(self) -> Path:
+    def _copy(self) -> tuple[Path, str]:
         # In the writer's thread: nothing is written while the files are copied, and searches change none.
         self._opened().flush()
         target = self._copies_path / uuid4().hex
         shutil.copytree(self._shard_path, target / self._shard_path.name)
         shutil.copy2(self._identity_path, target)
-        return target
+        return target, self.revision()
 
     def _close(self) -> None:
         if self._shard is not None:

@@ -111,6 +111,9 @@ class QdrantServerVectors:
     async def copy(self) -> None:
         """The server keeps its files; after a restore its vectors are compared with PostgreSQL or made anew."""
 
+    def revision(self) -> None:
+        """Others may write to the server."""
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()

@@ -40,7 +40,7 @@ DATABASE = "postgres"
 class Nothing:
     """Stands in for the vectors and the configuration: they are not what is tried here."""
 
-    def take(self, target: Path) -> dict[str, str | int | float | None]:
+    def take(self, target: Path, unless: str | None = None) -> dict[str, str | int | float | None]:
         target.mkdir()
         (target / "some").write_text("thing")
         return {"count": 1}

@@ -46,6 +46,20 @@ async def store(server: MemoryServer, count: int) -> list[str]:
     return ids
 
 
+async def test_what_was_not_written_since_is_not_copied_again(server: MemoryServer, tmp_path: Path) -> None:
+    await store(server, 2)
+    first = json.loads(command(server, "snapshot", str(tmp_path / "first.tar")).stdout)
+    again = command(server, "snapshot", str(tmp_path / "again.tar"), "--unless", first["revision"])
+    assert (json.loads(again.stdout), (tmp_path / "again.tar").exists()) == ({"unchanged": True}, False), again.stderr
+    await store(server, 3)
+    later = json.loads(command(server, "snapshot", str(tmp_path / "later.tar"), "--unless", first["revision"]).stdout)
+    assert (later["count"], (tmp_path / "later.tar").exists()) == (5, True)
+    server.stop()
+    server.start()  # another process may have written meanwhile
+    anew = json.loads(command(server, "snapshot", str(tmp_path / "anew.tar"), "--unless", later["revision"]).stdout)
+    assert anew["count"] == 5
+
+
 @pytest.mark.parametrize("is_running", [True, False], ids=["by the running server", "by the command itself"])
 async def test_a_snapshot_holds_all_vectors(server: MemoryServer, tmp_path: Path, is_running: bool) -> None:
     await store(server, 20)
