@@ -2,16 +2,16 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import click
 import httpx2
 
+from mcp_server.admin import admin_client
 from mcp_server.config import Settings
 from mcp_server.errors import MemoryServerError, ServerUnreachable
-from mcp_server.settings_file import resolve
 from mcp_server.wiring import build_embedder, parts
 
 POLL_SECONDS = 0.2
@@ -52,21 +52,6 @@ async def _by_server(client: httpx2.AsyncClient, settings: Settings, status: dic
     if status["error"]:
         raise MemoryServerError(str(status["error"]))
     return int(status["total"])
-
-
-@asynccontextmanager
-async def admin_client(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of the running server's /admin."""
-    token = settings.listen.token
-    headers = {"Authorization": f"Bearer {resolve(token)}"} if token else {}
-    async with httpx2.AsyncClient(base_url=server_url(settings), headers=headers, timeout=5, trust_env=False) as client:
-        yield client
-
-
-def server_url(settings: Settings) -> str:
-    """URL of the server that this configuration describes, as reached from this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen.host, settings.listen.host)  # noqa: S104
-    return f"http://[{host}]:{settings.listen.port}" if ":" in host else f"http://{host}:{settings.listen.port}"
 
 
 async def _ask(client: httpx2.AsyncClient, method: str) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 import httpx2
 from backports import tarfile
 
+from mcp_server.admin import admin_client
 from mcp_server.config import Settings
 from mcp_server.errors import MemoryServerError, NoRoom, ServerUnreachable, VectorsUnavailable
-from mcp_server.reindex import admin_client
 from mcp_server.services.snapshot import IDENTITY_MEMBER, take
 
 RECONCILE_SECONDS = 600.0

@@ -18,10 +18,10 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolRequestParams, CallToolResult, InputRequiredResult, ListToolsResult
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from mcp_server.admin import server_url
 from mcp_server.application import version
 from mcp_server.config import Settings
 from mcp_server.errors import ServerUnreachable
-from mcp_server.reindex import server_url
 from mcp_server.server import INSTRUCTIONS, MemoryMcpServer, error_result
 from mcp_server.settings_file import resolve
 

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mcp_server.errors import VectorsUnavailable
-from mcp_server.services.ports import VectorStore
+
+if TYPE_CHECKING:  # a command that only asks the server need not load the rest
+    from mcp_server.services.ports import VectorStore
 
 IDENTITY_MEMBER = "snapshot.json"
 _CHUNK = 1024 * 1024
@@ -62,7 +65,7 @@ class Snapshot:
         return sorted(path for path in self.folder.rglob("*") if path.is_file()) if self.folder else []
 
 
-async def take(vectors: VectorStore, now: datetime) -> Snapshot:
+async def take(vectors: "VectorStore", now: datetime) -> Snapshot:
     """Copy the vectors. Raises VectorsUnavailable, ShardInUse; ``discard`` the result."""
     collection = await vectors.collection()
     if collection is None:
