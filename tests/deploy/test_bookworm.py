@@ -116,6 +116,7 @@ def test_data_that_are_lost_come_back(deployment: Deployment) -> None:
     host = deployment.host
     host.execute("cmctl", "backup", "create", timeout_seconds=300)
     host.execute("cmctl", "backup", "verify", timeout_seconds=300)
+    host.execute("cmctl", "backup", "drill", timeout_seconds=300)
     deployment.alert("StoredAfterTheSet")  # only the archive has it
     host.execute("systemctl", "stop", "postgresql@15-main")  # stopping postgresql does not wait for it
     host.execute("rm", "-r", "/var/lib/postgresql/15/main")
