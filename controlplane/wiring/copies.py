@@ -1,6 +1,6 @@
 """Composition root of ``cmctl backup copy``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,15 +57,21 @@ def fetcher(settings: Settings, name: str | None, identity: Path | None, progres
     chosen = _chosen(settings, [name] if name else [])
     if len(chosen) > 1:
         raise UsageProblem("there are several places", hint=f"--from {' or '.join(item.name for item in chosen)}")
-    own = runner(postgresql_bin(), settings.backup_directory.parent, progress.note).own
     return Fetcher(
         _place(chosen[0]),
         unpacker(identity),
         CopySets(catalogue(settings), progress),
         CopyFiles(),
-        CopyWal(_archive(settings), own),
+        CopyWal(_archive(settings), _owner_of_wal(settings, progress)),
         _now,
     )
+
+
+def _owner_of_wal(settings: Settings, progress: Progress) -> Callable[[Path], None]:
+    """On an embedded stack it is the account of PostgreSQL; on a deployed host that of all that is there."""
+    if settings.mode == "deployed":
+        return lambda _: None
+    return runner(postgresql_bin(), settings.backup_directory.parent, progress.note).own
 
 
 def _chosen(settings: Settings, names: Sequence[str]) -> list[CopyPlace]:

@@ -3,12 +3,16 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from controlplane.config.paths import DataLayout
 from controlplane.config.schema import Settings
 from controlplane.errors import Refused
 
 CREDENTIALS = ("postgresql_backup_password", "postgresql_controlplane_password", "mcp_token")
+# Of the inventory, such as keys of buckets.
+OWN_CREDENTIALS = "credentials"
+IDENTITY = "copy_identity"
 # What a drill needs besides, and may take; claude-memory-drill@.service has the same, and a test compares them.
 DRILL_PROPERTIES = (
     "StateDirectory=claude-memory/drill claude-memory/planned-work",
@@ -25,6 +29,18 @@ def run_drill_as_control_plane(settings: Settings) -> int | None:
     return run_as_control_plane(settings, DRILL_PROPERTIES)
 
 
+def run_fetch_as_control_plane(settings: Settings, identity: Path | None) -> int | None:
+    """As ``run_as_control_plane``; the key, which only root may be able to read, is handed over by systemd."""
+    key = () if identity is None else (f"LoadCredential={IDENTITY}:{identity.absolute()}",)
+    return run_as_control_plane(settings, key)
+
+
+def identity_handed_over(identity: Path | None) -> Path | None:
+    """Where the key is: what systemd handed over, else the file that was named."""
+    handed_over = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / IDENTITY
+    return handed_over if identity is not None and handed_over.exists() else identity
+
+
 def run_as_control_plane(settings: Settings, properties: Sequence[str] = ()) -> int | None:
     """Run this very command again as the control plane's user; its exit code.
 
@@ -35,13 +51,18 @@ def run_as_control_plane(settings: Settings, properties: Sequence[str] = ()) -> 
         return None
     if os.getuid() != 0:
         raise Refused("recovery sets belong to the control plane", hint="run it as root, for example with sudo")
+    if not settings.backup_directory.is_dir():
+        raise Refused(f"{settings.backup_directory} does not exist", hint="run site.yml for this host")
     from controlplane.adapters.service_managers.transient import run_as_service
 
-    folder = settings.backup_directory
-    if not folder.is_dir():
-        raise Refused(f"{folder} does not exist", hint="run site.yml for this host")
-    layout = DataLayout(settings.data_dir)
+    folder, layout = settings.backup_directory, DataLayout(settings.data_dir)
     secrets = [layout.secrets / name for name in CREDENTIALS]
-    return run_as_service(
-        sys.argv[1:], folder.stat().st_uid, [path for path in secrets if path.exists()], folder, properties
-    )
+    secrets += [layout.etc / OWN_CREDENTIALS / name for name in _copy_credentials(settings)]
+    places = [f"ReadWritePaths=-{item.directory}" for item in settings.backup.copies if item.directory]
+    existing = [path for path in secrets if path.exists()]
+    return run_as_service(sys.argv[1:], folder.stat().st_uid, existing, folder, [*properties, *places])
+
+
+def _copy_credentials(settings: Settings) -> list[str]:
+    keys = [item.s3.secret_access_key for item in settings.backup.copies if item.s3]
+    return [key.credential for key in keys if key and key.credential]

@@ -393,6 +393,29 @@ def test_data_that_are_lost_come_back_from_the_recovery_set_and_the_archive(depl
     assert len(json.loads(host.execute("cmctl", "backup", "list", "-o", "json"))) == len(others) + 2
 
 
+def test_copies_are_made_in_another_directory_and_bring_back_what_is_lost_here(deployment: Deployment) -> None:
+    host = deployment.host
+    host.execute("install", "-d", "-o", "claude-memory-control", "-m", "0700", "/srv/copies")
+    host.execute("cmctl", "backup", "copy", "keygen", "/root/key")
+    public = host.execute("sed", "-n", "s/^# public key: //p", "/root/key").strip()
+    place = {"name": "disk", "directory": "/srv/copies", "recipients": [public]}
+    before, deployment.settings = deployment.settings, {**deployment.settings, "backup": {"copies": [place]}}
+    try:
+        deployment.deploy("--tags", "controlplane_configure,controlplane_service")
+    finally:
+        deployment.settings = before
+    host.execute("cmctl", "jobs", "run", "backup_copy", timeout_seconds=300)  # in the daemon's sandbox
+    made = json.loads(host.execute("cmctl", "backup", "list", "-o", "json"))
+    copies = json.loads(host.execute("cmctl", "backup", "copy", "list", "-o", "json"))
+    assert {(item["id"], item["complete"]) for item in copies} == {(item["id"], True) for item in made}
+    host.execute("sh", "-c", "rm -r /var/lib/claude-memory/backups/sets/*")
+    host.execute("cmctl", "backup", "copy", "fetch", "--identity", "/root/key", timeout_seconds=300)  # root's file
+    back = json.loads(host.execute("cmctl", "backup", "show", "latest", "-o", "json"))
+    assert (back["id"], back["complete"]) == (made[0]["id"], True)
+    host.execute("cmctl", "backup", "verify", back["id"], timeout_seconds=300)
+    assert host.execute("stat", "-c", "%U", back["path"]).strip() == "claude-memory-control"
+
+
 def drills(host: Host) -> list[dict[str, object]]:
     """Newest first."""
     return json.loads(host.execute("cmctl", "backup", "drills", "-o", "json"))

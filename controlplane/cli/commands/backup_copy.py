@@ -21,26 +21,30 @@ places_option = click.option("--to", "places", multiple=True, metavar="NAME", he
 @places_option
 @output_option
 @click.pass_context
-def copy(context: click.Context, ids: tuple[str, ...], places: tuple[str, ...], output: str) -> None:
+def copy(context: click.Context, ids: tuple[str, ...], places: tuple[str, ...], output: str) -> int | None:
     """Bring recovery sets and finished WAL to the places of backup.copies.
 
     Cut off, it goes on where it was; what arrived cut off is sent again.
     """
     if context.invoked_subcommand is not None:
-        return
+        return None
     from controlplane.cli.backup_progress import stderr_steps
     from controlplane.cli.settings import load_settings
     from controlplane.cli.signals import end_like_ctrl_c
     from controlplane.errors import CmctlError
     from controlplane.services.backup.copy import Copied
     from controlplane.wiring.copies import copiers
+    from controlplane.wiring.on_host import run_as_control_plane
 
     end_like_ctrl_c()
+    settings = load_settings(context.obj)
+    if (code := run_as_control_plane(settings)) is not None:
+        return code
     steps = stderr_steps()
     done: list[Copied] = []
     failed: CmctlError | None = None
     try:
-        for copier in copiers(load_settings(context.obj), places, steps):
+        for copier in copiers(settings, places, steps):
             try:
                 done.append(copier.copy(ids, steps))
             except CmctlError as error:  # the other places get their copies all the same
@@ -51,19 +55,25 @@ def copy(context: click.Context, ids: tuple[str, ...], places: tuple[str, ...], 
     if failed is not None:
         raise failed
     emit(done, output, lambda: _copied_table(done))
+    return None
 
 
 @copy.command("list")
 @places_option
 @output_option
 @click.pass_obj
-def list_copies(invocation: Invocation, places: tuple[str, ...], output: str) -> None:
+def list_copies(invocation: Invocation, places: tuple[str, ...], output: str) -> int | None:
     """List the copies in each place, newest first."""
     from controlplane.cli.settings import load_settings
     from controlplane.wiring.copies import copies
+    from controlplane.wiring.on_host import run_as_control_plane
 
-    views = [view for place in copies(load_settings(invocation), places) for view in place.views()]
+    settings = load_settings(invocation)
+    if (code := run_as_control_plane(settings)) is not None:
+        return code
+    views = [view for place in copies(settings, places) for view in place.views()]
     emit(views, output, lambda: _table(views))
+    return None
 
 
 @copy.command()
@@ -76,12 +86,16 @@ def verify(invocation: Invocation, id: str, places: tuple[str, ...], output: str
     from controlplane.cli.backup_progress import stderr_steps
     from controlplane.cli.settings import load_settings
     from controlplane.wiring.copies import copies
+    from controlplane.wiring.on_host import run_as_control_plane
 
+    settings = load_settings(invocation)
+    if (code := run_as_control_plane(settings)) is not None:
+        return code
     steps = stderr_steps()
     try:
         found = [
             {"place": item.place.name, "id": id, "problems": item.verify(id, steps)}
-            for item in copies(load_settings(invocation), places)
+            for item in copies(settings, places)
         ]
     finally:
         steps.done()
@@ -100,21 +114,26 @@ def verify(invocation: Invocation, id: str, places: tuple[str, ...], output: str
 )
 @output_option
 @click.pass_obj
-def fetch(invocation: Invocation, id: str, place: str | None, identity: Path | None, output: str) -> None:
+def fetch(invocation: Invocation, id: str, place: str | None, identity: Path | None, output: str) -> int | None:
     """Bring a set back, with what it builds on and the WAL; afterwards cmctl restore can use it."""
     from controlplane.cli.backup_progress import stderr_steps
     from controlplane.cli.settings import load_settings
     from controlplane.cli.signals import end_like_ctrl_c
     from controlplane.wiring.copies import fetcher
+    from controlplane.wiring.on_host import identity_handed_over, run_fetch_as_control_plane
 
     end_like_ctrl_c()
+    settings = load_settings(invocation)
+    if (code := run_fetch_as_control_plane(settings, identity)) is not None:
+        return code
     steps = stderr_steps()
     try:
-        fetched = fetcher(load_settings(invocation), place, identity, steps).fetch(id, steps)
+        fetched = fetcher(settings, place, identity_handed_over(identity), steps).fetch(id, steps)
     finally:
         steps.done()
     ids = [manifest.id for manifest in fetched]
     emit({"fetched": ids}, output, lambda: f"fetched: {', '.join(ids) or 'nothing, it is all here'}")
+    return None
 
 
 @copy.command()
