@@ -393,6 +393,7 @@ def test_data_that_are_lost_come_back_from_the_recovery_set_and_the_archive(depl
     assert len(json.loads(host.execute("cmctl", "backup", "list", "-o", "json"))) == len(others) + 2
 
 
+@pytest.mark.long
 def test_copies_are_made_in_another_directory_and_bring_back_what_is_lost_here(deployment: Deployment) -> None:
     host = deployment.host
     host.execute("install", "-d", "-o", "claude-memory-control", "-m", "0700", "/srv/copies")
