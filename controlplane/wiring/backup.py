@@ -59,7 +59,9 @@ def backup_server(settings: Settings) -> "BackupServer":
 
 def backup_maker(settings: Settings, locations: Locations) -> "BackupMaker":
     """Makes sets. Raises Refused on a host without PostgreSQL."""
+    from controlplane.adapters.backup.catalogue import Catalogue
     from controlplane.adapters.backup.configuration import ConfigurationCopies
+    from controlplane.adapters.backup.hashes import HashCache
     from controlplane.adapters.backup.physical import PhysicalBackups
     from controlplane.adapters.backup.vectors import VectorSnapshots
     from controlplane.adapters.processes import stack_environment
@@ -68,9 +70,9 @@ def backup_maker(settings: Settings, locations: Locations) -> "BackupMaker":
 
     layout, server, folder = DataLayout(settings.data_dir), backup_server(settings), settings.backup_directory
     place, rate = backup_place(settings, locations), settings.backup.max_rate_mb
-    environment = stack_environment(os.environ, settings.data_dir)
+    environment, hashes = stack_environment(os.environ, settings.data_dir), HashCache()
     return BackupMaker(
-        store=catalogue(settings),
+        store=Catalogue(folder, hashes),
         source=server,
         physical=PhysicalBackups(
             server, place.programs, environment, rate * 1024 if rate else None, settings.backup.niceness

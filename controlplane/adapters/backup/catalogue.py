@@ -22,7 +22,6 @@ import psutil
 
 from controlplane.adapters.backup.files import (
     copy_durably,
-    entries,
     files_below,
     hashed,
     naming,
@@ -31,6 +30,7 @@ from controlplane.adapters.backup.files import (
     sync_folders,
     told,
 )
+from controlplane.adapters.backup.hashes import HashCache
 from controlplane.domain.backup.manifest import FileEntry, Manifest, PartName, from_json, to_json
 from controlplane.domain.backup.retention import KnownSet
 from controlplane.domain.backup.target import Lsn
@@ -58,8 +58,9 @@ class StoredSet:
 class Catalogue:
     """The sets below ``folder``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hashes: HashCache | None = None) -> None:
         self.folder = folder
+        self._hashes = hashes or HashCache()
         self._known: dict[Path, tuple[int, Manifest]] = {}
 
     @property
@@ -166,8 +167,14 @@ class Catalogue:
 
     def entries(self, root: Path, folder: Path, advance: Callable[[int], None]) -> tuple[FileEntry, ...]:
         """Size and hash of every file below ``folder``, with paths relative to ``root``."""
+        paths = files_below(folder)
         with told("read"):
-            return entries(root, files_below(folder), advance)
+            found = self._hashes.all(paths)
+        advance(sum(file.size_bytes for file in found))
+        return tuple(
+            FileEntry(path.relative_to(root).as_posix(), file.size_bytes, file.sha256)
+            for path, file in zip(paths, found, strict=True)
+        )
 
     def verifications(self) -> dict[str, Verification]:
         """The latest verification of each set that was ever verified and is still there."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from controlplane.adapters.backup.catalogue import MANIFEST, SEAL
 from controlplane.adapters.backup.files import entries, files_below, told
-from controlplane.adapters.backup.physical import BACKUP_MANIFEST
+from controlplane.adapters.backup.physical import BACKUP_MANIFEST, file_name
 from controlplane.adapters.backup.vectors import ARCHIVE
 from controlplane.adapters.backup.wal_archive import WalArchive
 from controlplane.domain.backup.manifest import Manifest
@@ -56,7 +56,8 @@ class PostgresqlCheck:
     """What pg_verifybackup checks: the files against PostgreSQL's own manifest, the set's WAL record by record.
 
     Not pg_verifybackup itself: the one in the wheel of the embedded PostgreSQL does not even start (its ELF header is
-    damaged). It compares checksums and calls pg_waldump; so do we, with the hashes that were just made.
+    damaged). It compares checksums and calls pg_waldump. The checksums were compared when the set was made, together
+    with making the SHA-256 that every file was just compared with; sets of before have SHA-256 there, too.
     """
 
     programs: Path
@@ -98,7 +99,7 @@ def _own_checksum(raw: bytes, content: Mapping[str, Any]) -> list[str]:
 def _compared(manifest: Manifest, files: Sequence[Mapping[str, Any]]) -> list[str]:
     part = manifest.part("postgresql")
     ours = {file.path.removeprefix("postgresql/"): file for file in (part.files if part else ())}
-    theirs = {_path(file): file for file in files}
+    theirs = {file_name(file): file for file in files}
     problems = [f"PostgreSQL's manifest lists {name}, which is not in the set" for name in theirs.keys() - ours.keys()]
     problems += [
         f"PostgreSQL's manifest does not list {name}"
@@ -111,10 +112,6 @@ def _compared(manifest: Manifest, files: Sequence[Mapping[str, Any]]) -> list[st
         if told["Size"] != ours[name].size_bytes or not is_same:
             problems.append(f"postgresql/{name} is not what PostgreSQL sent")
     return sorted(problems)
-
-
-def _path(file: Mapping[str, Any]) -> str:
-    return str(file["Path"]) if "Path" in file else bytes.fromhex(file["Encoded-Path"]).decode(errors="surrogateescape")
 
 
 @dataclass(frozen=True)

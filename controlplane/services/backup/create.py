@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -70,12 +71,13 @@ class BackupMaker:
             )
 
     def _fill(self, work: Path, plan: SetPlan, version: int, created_at: datetime, progress: Progress) -> Manifest:
-        progress.stage(f"PostgreSQL, {plan.kind} ({plan.reason})")
-        plan, physical = self._physical(work / "postgresql", plan, progress)
-        counted = self._counts()
-        physical_at = self.clock()
-        progress.stage("vectors")
-        shared, vectors, vectors_at = self._vectors(work)
+        progress.stage(f"PostgreSQL, {plan.kind} ({plan.reason}), and vectors")
+        with ThreadPoolExecutor(1, thread_name_prefix="vectors") as other:
+            copying = other.submit(self._vectors, work)
+            plan, physical = self._physical(work / "postgresql", plan, progress)
+            counted = self._counts()
+            physical_at = self.clock()
+            shared, vectors, vectors_at = copying.result()
         progress.stage("configuration")
         configuration, configuration_at = self.configuration.take(work / "configuration"), self.clock()
         progress.stage("hashing")

@@ -16,8 +16,9 @@ import pytest
 
 from controlplane.adapters.backup.catalogue import Catalogue, write_json
 from controlplane.adapters.backup.copy_local import CopyFiles, CopySets, CopyWal
+from controlplane.adapters.backup.hashes import HashCache
 from controlplane.adapters.backup.packing import Packing, new_identity, unpacker
-from controlplane.adapters.backup.physical import PhysicalBackups
+from controlplane.adapters.backup.physical import PhysicalBackups, require_what_was_sent
 from controlplane.adapters.backup.places.directory import DirectoryPlace
 from controlplane.adapters.backup.recovery import Recovery
 from controlplane.adapters.backup.restore_sets import RestoreSets
@@ -123,6 +124,8 @@ def test_all_but_the_copies_is_lost(cluster: PostgresqlCluster, folder: Path) ->
         finally:
             receiver.send_signal(signal.SIGTERM)
     assert (child.kind, child.parent_id) == ("incremental", full.id)
+    for made in (full, child):  # PostgreSQL's own checksums are understood
+        require_what_was_sent(catalogue.path(made.id) / "postgresql", HashCache())
     _fits_the_published_schema(catalogue, child)
     _another_major_version_is_refused(catalogue, child)
     sets = CopySets(catalogue, Silent())
