@@ -327,7 +327,12 @@ STAGES = [
     ("preparing vectors", 0, "/beside/vectors.* could not be unpacked: File too large"),
     ("replaying WAL", 1_000_000, "recovery failed: .*File too large"),
 ]
-LATEST = Wish("latest", RecoveryTarget(), "latest", ("postgresql", "vectors"))
+
+
+def newest_full(stack: EmbeddedStack) -> Wish:
+    """Whose files this process copies: a limit of its own kills PostgreSQL's programs instead of telling them."""
+    made = next(item for item in stack.json("backup", "list") if item["kind"] == "full")
+    return Wish(made["id"], RecoveryTarget(), "latest", ("postgresql", "vectors"))
 
 
 @pytest.mark.parametrize(("stage", "limit_bytes", "sentence"), STAGES)
@@ -335,12 +340,13 @@ def test_a_full_disk_in_each_stage_is_one_sentence_and_nothing_is_left(
     stack: EmbeddedStack, stage: str, limit_bytes: int, sentence: str
 ) -> None:
     locations, into = Locations(stack.config_file, stack.data_dir), stack.folder / "beside"
+    wish = newest_full(stack)
     shutil.rmtree(into, ignore_errors=True)
     disk = FullFrom(stage, limit_bytes=limit_bytes)
     planner, service = restorer(load(locations), locations, disk, into)
     try:
         with pytest.raises(CmctlError, match=sentence) as told:
-            service.restore_beside(planner.plan(LATEST), LATEST, disk)
+            service.restore_beside(planner.plan(wish), wish, disk)
     finally:
         disk.empty()
     assert (told.value.exit_code, "\n" in told.value.message, into.exists()) == (1, False, False)
@@ -376,10 +382,10 @@ def test_postgresql_killed_while_it_recovers_is_one_sentence_and_nothing_is_left
         stack.folder / "killed",
         stack.pid("postgresql"),
     )
-    killer = KillsPostgresql(into / "postgresql")
+    killer, wish = KillsPostgresql(into / "postgresql"), newest_full(stack)
     planner, service = restorer(load(locations), locations, killer, into)
     with pytest.raises(CmctlError, match="recovery failed: ") as told:
-        service.restore_beside(planner.plan(LATEST), LATEST, killer)
+        service.restore_beside(planner.plan(wish), wish, killer)
     assert killer.killed.wait(60)
     assert (told.value.exit_code, "\n" in told.value.message, into.exists()) == (1, False, False)
     assert stack.pid("postgresql") == pid

@@ -33,6 +33,7 @@ _SOCKET_PREFIX = "claude-memory-recovery-"
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 120
 _PORT = 5432
+_NOT_COPIED = 200  # more than 125
 _SEGMENT_BYTES = 16 * 1024 * 1024
 # The server that was backed up may have had more of them than the default allows; recovery would end at the first too
 # many.
@@ -239,11 +240,19 @@ def remove_left_socket(place: Path) -> None:
 
 
 def restore_command(folders: Sequence[Path]) -> str:
-    """Shell command that gives PostgreSQL one file of the archive: whole ones first, else the one that was growing."""
-    places = [shlex.quote(str(folder)).replace("%", "%%") for folder in folders]
-    whole = "".join(f"test -f {place}/%f && exec cp {place}/%f %p; " for place in reversed(places))
-    growing = "".join(f"test -f {place}/%f.partial && exec cp {place}/%f.partial %p; " for place in reversed(places))
-    return f"{whole}{growing}exit 1"
+    """Shell command that gives PostgreSQL one file of the archive: whole ones first, else the one that was growing.
+
+    A file that is there and cannot be copied, as on a full disk, ends recovery in an error: by a lower exit code
+    PostgreSQL would take it for the end of the archive, and go on without what follows.
+    """
+    places = [shlex.quote(str(folder)).replace("%", "%%") for folder in reversed(folders)]
+    whole = "".join(_given(f"{place}/%f") for place in places)
+    growing = "".join(_given(f"{place}/%f.partial") for place in places)
+    return f"{whole}{growing}{whole}exit 1"  # again: one that was growing may be whole by now
+
+
+def _given(file: str) -> str:
+    return f"if test -f {file}; then cp {file} %p && exit 0; test -f {file} && exit {_NOT_COPIED}; fi; "
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
@@ -263,6 +272,12 @@ def reason(told: str, free_bytes: int) -> str:
     fatal = [line.split("FATAL:", 1)[1].strip() for line in lines if "FATAL:" in line]
     if any(_UNREACHED in line for line in fatal):
         return "the WAL archive ends before the target"
+    if (
+        fatal
+        and "could not restore file" in fatal[-1]
+        and (copying := [line for line in lines if line.startswith("cp: ")])
+    ):
+        return f"WAL cannot be taken from the archive: {copying[-1].removeprefix('cp: ')}"
     if not fatal and free_bytes < _SEGMENT_BYTES:
         return "there is no space left on the disk"
     return (fatal or lines or ["no reason given"])[-1]

@@ -14,7 +14,15 @@ from pathlib import Path
 from backports import tarfile
 
 from controlplane.adapters.backup.catalogue import Catalogue, write_json
-from controlplane.adapters.backup.files import copy_durably, files_below, remove_tree, sync_file, sync_folders, told
+from controlplane.adapters.backup.files import (
+    copy_durably,
+    files_below,
+    naming,
+    remove_tree,
+    sync_file,
+    sync_folders,
+    told,
+)
 from controlplane.adapters.backup.recovery import LOG, Recovery, remove_left_socket
 from controlplane.adapters.backup.vectors import ARCHIVE
 from controlplane.adapters.backup.wal_archive import WalArchive
@@ -80,7 +88,7 @@ class RestoreWorkshop:
         with told("unpacked"):
             target.mkdir(mode=0o700)
             try:
-                with tarfile.open(archive) as opened:
+                with naming(target), tarfile.open(archive) as opened:
                     opened.extractall(target, filter="data")
             except tarfile.TarError as error:
                 raise CmctlError(f"{archive}: not a snapshot of vectors: {error}") from error

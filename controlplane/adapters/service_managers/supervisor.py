@@ -49,7 +49,9 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._timeout_seconds = timeout_seconds
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        return _UnixConnection(self._socket_path, self._timeout_seconds)
+        connection = _UnixConnection(self._socket_path, self._timeout_seconds)
+        self._connection = host, connection  # which closing this transport closes
+        return connection
 
 
 class SupervisorServiceManager:
