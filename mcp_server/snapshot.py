@@ -43,7 +43,7 @@ async def run(settings: Settings, file: Path, unless: str | None = None) -> dict
 
 async def inspect(file: Path) -> dict[str, Any]:
     """Open a snapshot in a temporary folder. Raises MemoryServerError when it is not what it says, NoRoom."""
-    with tempfile.TemporaryDirectory(prefix="claude-memory-inspect-") as folder:
+    with _temporary_folder(file) as folder:
         try:
             _require_room(Path(folder), file)
             with tarfile.open(file) as archive:
@@ -56,6 +56,13 @@ async def inspect(file: Path) -> dict[str, Any]:
         if identity.get("files") == "copied":
             identity["count"] = await _count(Path(folder), file)
     return identity
+
+
+def _temporary_folder(file: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="claude-memory-inspect-")
+    except OSError as error:
+        raise NoRoom(f"{file} cannot be unpacked: there is no temporary folder: {error.strerror or error}") from error
 
 
 def _require_room(folder: Path, file: Path) -> None:

@@ -33,6 +33,7 @@ _SOCKET_PREFIX = "claude-memory-recovery-"
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 120
 _PORT = 5432
+_TOO_EARLY = "the database system is"  # what we are told when we ask whether recovery is over
 _NOT_COPIED = 200  # more than 125
 _SEGMENT_BYTES = 16 * 1024 * 1024
 # The server that was backed up may have had more of them than the default allows; recovery would end at the first too
@@ -269,7 +270,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 def reason(told: str, free_bytes: int) -> str:
     """Why PostgreSQL ended, from what it logged, which on a full disk may be nothing."""
     lines = told.splitlines()
-    fatal = [line.split("FATAL:", 1)[1].strip() for line in lines if "FATAL:" in line]
+    fatal = [line.split("FATAL:", 1)[1].strip() for line in lines if "FATAL:" in line and _TOO_EARLY not in line]
     if any(_UNREACHED in line for line in fatal):
         return "the WAL archive ends before the target"
     if (

@@ -21,6 +21,7 @@ UNREACHED = "x FATAL:  recovery ended before configured recovery target was reac
         ("", 4096, "there is no space left on the disk"),
         ("starting\nlast line cut o", 4096, "there is no space left on the disk"),
         (FATAL, 4096, "could not write lock file"),
+        (f"{FATAL}\n2 FATAL:  the database system is in recovery mode", 10**12, "could not write lock file"),
         (
             "cp: error writing 'pg_wal/x': No space left on device\nFATAL:  could not restore file \"x\" from archive",
             10**12,
