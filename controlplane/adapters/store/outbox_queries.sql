@@ -6,7 +6,10 @@ WHERE id IN (SELECT id FROM notification_events ORDER BY id LIMIT %(limit)s FOR 
 RETURNING fingerprint, heard_at
 
 -- name: due_knowledge
-SELECT DISTINCT fingerprint FROM notification_knowledge WHERE due_at <= %(now)s LIMIT %(limit)s
+-- what was told in the future was told before the clock stepped back: it is not held until the clock has caught up
+SELECT DISTINCT fingerprint FROM notification_knowledge
+WHERE due_at IS NOT NULL AND (due_at <= %(now)s OR firing_told_at > %(now)s)
+LIMIT %(limit)s
 
 -- name: next_due_knowledge
 SELECT min(due_at) FROM notification_knowledge WHERE due_at IS NOT NULL
@@ -23,7 +26,8 @@ FROM notification_knowledge WHERE fingerprint = ANY(%(fingerprints)s)
 FOR UPDATE
 
 -- name: clear_due_knowledge
-UPDATE notification_knowledge SET due_at = NULL WHERE fingerprint = ANY(%(fingerprints)s) AND due_at <= %(now)s
+UPDATE notification_knowledge SET due_at = NULL
+WHERE fingerprint = ANY(%(fingerprints)s) AND (due_at <= %(now)s OR firing_told_at > %(now)s)
 
 -- name: write_knowledge
 INSERT INTO notification_knowledge (receiver, fingerprint, state, starts_at, firing_told_at, untold_changes, due_at,
@@ -49,9 +53,11 @@ WHERE id = %(id)s
 UPDATE deliveries SET status = 'pending', is_possible_repeat = true, last_error = %(error)s WHERE status = 'sending'
 
 -- name: waiting_deliveries
--- one whose last attempt is in the future waits no longer: the clock has stepped back
+-- One whose last attempt is in the future waits no longer: the clock has stepped back. One that was not tried yet does
+-- not wait at all: it was recorded by the server's clock, of which ours may be behind.
 SELECT * FROM deliveries
-WHERE receiver = %(receiver)s AND status = 'pending' AND (not_before <= %(now)s OR started_at > %(now)s)
+WHERE receiver = %(receiver)s AND status = 'pending'
+    AND (attempts = 0 OR not_before <= %(now)s OR started_at > %(now)s)
 ORDER BY kind <> 'escalation', priority, id
 LIMIT %(limit)s
 

@@ -56,7 +56,9 @@ def decide(
     is over, if it still does then: an alert that flaps makes one firing and one
     resolved message in a cooldown, and never ends in silence. So is a new
     episode whose predecessor's end was lost; starts that differ by less than
-    the cooldown are one episode as two Alertmanagers see it.
+    the cooldown are one episode as two Alertmanagers see it. What was told in
+    the future was told before the clock stepped back: nobody waits until the
+    clock has caught up.
     """
     if told is None:
         return Decision("send" if state == "firing" else "nothing")
@@ -65,4 +67,5 @@ def decide(
     if told.state == "firing" and starts_at <= told.starts_at + cooldown:
         return Decision("nothing")
     due_at = told.firing_told_at + cooldown
-    return Decision("send") if now >= due_at else Decision("hold", due_at)
+    is_over = now >= due_at or now < told.firing_told_at
+    return Decision("send") if is_over else Decision("hold", due_at)

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -97,6 +98,7 @@ class Escalation:
         people: frozenset[str],
         response_seconds: Mapping[str, float],
         now: Clock = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._messages = messages
@@ -109,6 +111,8 @@ class Escalation:
         self._response = {priority: timedelta(seconds=value) for priority, value in response_seconds.items()}
         self.on_new: Callable[[frozenset[str]], None] = lambda receivers: None
         self._now = now
+        self._monotonic = monotonic
+        self._ahead: dict[tuple[int, datetime], float] = {}
         self.made = 0
 
     async def run(self) -> None:
@@ -129,14 +133,30 @@ class Escalation:
         now = self._now()
         overrides = await self._store.overrides(now)
         made = 0
-        for waiting in await self._store.waiting(sorted(self._chain_of), now, BATCH):
+        found = await self._store.waiting(sorted(self._chain_of), now, BATCH)
+        self._note_ahead(found, now)
+        for waiting in found:
             priority = waiting.alert.priority
             chain, response = self._chain_of[priority], self._response[priority]
-            number = next_step(waiting.waiting_since, waiting.last_step, len(chain.steps), response, now)
+            waited_until = self._waited_until(waiting, now)
+            number = next_step(waiting.waiting_since, waiting.last_step, len(chain.steps), response, waited_until)
             if number is not None:
                 made += await self._make(waiting, chain, number, response, overrides, now)
         self.made += made
         return made
+
+    def _note_ahead(self, found: Sequence[WaitingAlert], now: datetime) -> None:
+        """Remember since when we see alerts wait that began in the future: the clock has stepped back."""
+        seen_at = self._monotonic()
+        keys = [(one.alert_id, one.waiting_since) for one in found if one.waiting_since > now]
+        self._ahead = {key: self._ahead.get(key, seen_at) for key in keys}
+
+    def _waited_until(self, waiting: WaitingAlert, now: datetime) -> datetime:
+        """Now, for one alert: nobody's wait begins only when a clock that stepped back has caught up."""
+        seen_at = self._ahead.get((waiting.alert_id, waiting.waiting_since))
+        if seen_at is None:
+            return now
+        return waiting.waiting_since + timedelta(seconds=self._monotonic() - seen_at)
 
     async def _make(
         self,

@@ -185,3 +185,21 @@ async def test_a_clock_that_steps_back_does_not_hold_up_a_retry(database: Databa
     assert await outbox.waiting("people", later, 10) == []
     (again,) = await outbox.waiting("people", later - timedelta(hours=1), 10)
     assert again.id == waiting.id
+
+
+async def test_a_message_does_not_wait_for_a_clock_that_is_behind_that_of_postgresql(database: Database) -> None:
+    outbox = PostgresOutbox(database)
+    number = await outbox.record(message())
+    (waiting,) = await outbox.waiting("people", datetime.now(UTC) - timedelta(hours=1), 10)
+    assert waiting.id == number
+
+
+async def test_a_clock_that_steps_back_does_not_hold_up_what_a_cooldown_holds(database: Database) -> None:
+    store, outbox = Store(database), PostgresOutbox(database)
+    await store.move(alert("a"))
+    held = Knowledge("people", "a", Told("resolved", NOW, NOW, 3), NOW + timedelta(minutes=1))
+    await outbox.plan(100, NOW, Planned(knowledge=[held]))
+    stepped = Planned()
+    await outbox.plan(100, NOW - timedelta(hours=1), stepped)
+    assert stepped.changes == [("a", "firing", 0)]
+    assert await outbox.next_due() is None

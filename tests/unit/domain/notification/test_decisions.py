@@ -117,6 +117,7 @@ RESOLVED = Told("resolved", NOON, NOON)
         ("known to be over", "resolved", NOON, RESOLVED, 1, Decision("nothing")),
         ("again within the cooldown", "firing", NOON + MINUTE, RESOLVED, 30, Decision("hold", NOON + MINUTE)),
         ("again after it", "firing", NOON + MINUTE, RESOLVED, 60, Decision("send")),
+        ("again, told before the clock stepped back", "firing", NOON, RESOLVED, -3600, Decision("send")),
         ("anew, its end was lost", "firing", NOON + 9 * MINUTE, FIRING, 600, Decision("send")),
         ("anew, within the cooldown", "firing", NOON + 2 * MINUTE, FIRING, 30, Decision("hold", NOON + MINUTE)),
         ("the same from another Alertmanager", "firing", NOON + MINUTE / 2, FIRING, 600, Decision("nothing")),
