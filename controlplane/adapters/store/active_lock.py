@@ -62,16 +62,17 @@ class PostgresActiveLock:
         return self._session
 
     async def _try(self, session: AsyncConnection[Any]) -> Taken | Holder:
-        row = await (await session.execute(query("take_active_lock"), {"key": LOCK_KEY})).fetchone()
-        if row and row[0]:
-            self._is_ours = True
-            last = await (await session.execute(query("last_active"), {"instance": self._instance()})).fetchone()
-            return Taken(was_other=bool(last and last[0]))
-        holder = await (await session.execute(query("active_holder"), {"key": LOCK_KEY})).fetchone()
-        if holder is None:  # it ended between the two questions: the next look takes the lock
-            raise DependencyUnreachable("the active daemon has just ended")
-        name, since, age_seconds = holder
-        return Holder(str(name).removeprefix("cmctl "), since, max(0.0, float(age_seconds)))
+        for _ in range(2):  # when the holder ends between the two questions, the lock is free the second time
+            row = await (await session.execute(query("take_active_lock"), {"key": LOCK_KEY})).fetchone()
+            if row and row[0]:
+                self._is_ours = True
+                last = await (await session.execute(query("last_active"), {"instance": self._instance()})).fetchone()
+                return Taken(was_other=bool(last and last[0]))
+            holder = await (await session.execute(query("active_holder"), {"key": LOCK_KEY})).fetchone()
+            if holder is not None:
+                name, since, age_seconds = holder
+                return Holder(str(name).removeprefix("cmctl "), since, max(0.0, float(age_seconds)))
+        raise DependencyUnreachable("the active daemon has just ended")
 
     async def announce(self) -> None:
         """Record that this daemon is the active one. Raises DependencyUnreachable."""
