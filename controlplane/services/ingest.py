@@ -114,16 +114,20 @@ class AlertIngest:
         self._note_oddities(parsed, body)
         return Receipt(len(lines), parsed.set_aside)
 
+    def refuse(self, body: bytes, problem: str, size: int) -> None:
+        """Count, keep aside and name in the log a payload that can never succeed; ``body`` may be its beginning."""
+        self.counters.rejected += 1
+        kept_as = self._rejected.keep(body, problem)
+        logger.warning(
+            "A webhook payload was rejected",
+            extra={"action": "reject_payload", "problem": problem, "kept_as": kept_as, "bytes": size},
+        )
+
     def _parse(self, body: bytes) -> ParsedPayload:
         try:
             return parse_payload(decode_body(body), self._clock(), self._current.find_start, self._max_value_bytes)
         except PayloadProblem as problem:
-            self.counters.rejected += 1
-            kept_as = self._rejected.keep(body, problem.message)
-            logger.warning(
-                "A webhook payload was rejected",
-                extra={"action": "reject_payload", "problem": problem.message, "kept_as": kept_as, "bytes": len(body)},
-            )
+            self.refuse(body, problem.message, len(body))
             raise
 
     def _announce_durable(self) -> None:

@@ -83,7 +83,8 @@ def test_what_can_never_succeed_is_refused_counted_and_kept(
 def test_a_body_that_is_too_large_is_refused_without_reading_it_all(
     daemon: DaemonProcess, declares_length: bool
 ) -> None:
-    """The client sends until it is answered: an unbounded body must not be collected."""
+    """The client sends until it is answered: an unbounded body must not be collected. Its beginning is kept."""
+    before = daemon.metric("cmctl_webhook_rejected_total")
     with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as connection:
         length = b"Content-Length: 1000000000" if declares_length else b"Transfer-Encoding: chunked"
         connection.sendall(b"POST /webhook HTTP/1.1\r\nHost: localhost\r\n" + length + b"\r\n\r\n")
@@ -94,6 +95,10 @@ def test_a_body_that_is_too_large_is_refused_without_reading_it_all(
         except OSError:
             pass  # it hung up, as it may
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
+    assert daemon.metric("cmctl_webhook_rejected_total") == before + 1
+    kept = sorted((daemon.data_dir / "rejected").iterdir())[-1].read_bytes()
+    assert kept.startswith(b"# larger than webhook.max_body_bytes\n")
+    assert len(kept) < 100_000
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,25 @@ def test_late_and_repeated_notifications_change_nothing(daemon: DaemonProcess) -
     assert states(daemon, "Repeated") == ("resolved", ["firing", "resolved"])
 
 
-def test_the_same_alert_twice_in_one_group_is_one(daemon: DaemonProcess) -> None:
-    twice = message("Twice")
+def test_the_same_alert_twice_in_one_group_and_in_another_is_one(daemon: DaemonProcess) -> None:
+    twice = message("Twice", groupKey="{}:{alertname}")
     twice["alerts"] *= 2
     assert daemon.post(twice)[1]["accepted"] == 2
+    assert daemon.post(message("Twice", groupKey="{}:{service}", receiver="other"))[1]["accepted"] == 1
     assert states(daemon, "Twice") == ("firing", ["firing"])
+
+
+def test_megabytes_and_what_postgresql_cannot_store_cost_neither_the_alert_nor_its_neighbours(
+    daemon: DaemonProcess,
+) -> None:
+    group = message("Bulky")
+    group["alerts"][0]["annotations"] = {"summary": "x" * 5_000_000}
+    group["alerts"] += message("Odd")["alerts"] + message("Plain")["alerts"]
+    group["alerts"][1]["annotations"] = {"summary": "a\x00b\ud800c"}
+    assert daemon.post(json.dumps(group).encode("ascii")) == (200, {"accepted": 3, "set_aside": []})
+    assert [states(daemon, name)[0] for name in ("Bulky", "Odd", "Plain")] == ["firing"] * 3
+    (bulky,), (odd,) = [daemon.get(f"/api/v1/alerts?label=alertname%3D{name}") for name in ("Bulky", "Odd")]
+    assert odd["annotations"]["summary"] == "a\ufffdb\ufffdc"
+    assert bulky["annotations"]["summary"].startswith("xxx")
+    assert len(bulky["annotations"]["summary"]) < 20_000
+    assert daemon.metric("cmctl_journal_refused_records_total") == 0
