@@ -12,6 +12,7 @@ from controlplane.adapters.threads import in_thread
 from controlplane.errors import CmctlError
 
 _END_SECONDS = 10.0
+_DRAIN_SECONDS = 1.0
 _TAIL_BYTES = 4000
 
 
@@ -41,6 +42,8 @@ class RunProgram:
     async def do(self, timeout_seconds: float) -> str:
         """Run it. Raises CmctlError with the end of its output when it fails or takes too long."""
         name = Path(self._command[0]).name
+        if shutil.which(self._command[0]) is None:
+            raise CmctlError(f"{name} is not there", hint="see remediation.remedies")
         try:
             process = await asyncio.create_subprocess_exec(
                 *_dying_with_us(),
@@ -57,6 +60,7 @@ class RunProgram:
         try:
             async with asyncio.timeout(timeout_seconds):
                 await process.wait()
+                await asyncio.wait({reading}, timeout=_DRAIN_SECONDS)  # what it said last may still be on its way
         except TimeoutError as error:
             await _end_group(process)
             raise CmctlError(f"{name} took longer than {timeout_seconds:g} s and was ended{_told(tail)}") from error

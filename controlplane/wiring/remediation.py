@@ -60,8 +60,14 @@ def _deed(given: RemedySettings, settings: Settings, locations: Locations) -> De
     if given.service is not None:
         return RestartComponent(given.service, lambda component: service_manager(settings).restart(component))
     if given.playbook is not None:
-        return RunProgram(["ansible-playbook", str(given.playbook)])
+        return RunProgram([_ansible_playbook(), str(given.playbook)])
     cmctl = Path(sys.executable).with_name("cmctl")
     return RunProgram(
         [str(cmctl), f"--config={locations.config_file}", f"--data-dir={locations.data_dir}", *(given.command or [])]
     )
+
+
+def _ansible_playbook() -> str:
+    """The one beside cmctl when there is one, else that of PATH."""
+    ours = Path(sys.executable).with_name("ansible-playbook")
+    return str(ours) if ours.exists() else ours.name

@@ -1,5 +1,6 @@
 """Remedies of a real daemon on a real PostgreSQL: recorded, limited, not repeated when it is killed in the middle."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,37 @@ QUICK = {"wait_seconds": 0, "cooldown_seconds": 1, "max_attempts": 1, "dry_run":
 REMEDIES = [
     {"name": "listing", "matchers": ["alertname=List"], "command": ["config", "schema"], **QUICK},
     {"name": "only_said", "matchers": ["alertname=Dry"], "service": "postgresql", **QUICK, "dry_run": True},
+    {"name": "plays", "matchers": ["alertname=Play"], **QUICK},
     {"name": "failing", "matchers": ["alertname=Fail"], "playbook": "/nowhere/site.yml", **QUICK},
     {"name": "endless", "matchers": ["alertname=~End.*"], "command": ["logs", "show", "--follow"], **QUICK},
 ]
+
+
+PLAYBOOK = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.copy: {content: mended, dest: "{{ playbook_dir }}/mended", mode: "0600"}
+"""
+
+
+STAND_IN = """#!/bin/sh
+printf mended > "$(dirname "$1")/mended"
+"""
+
+
+def with_playbook(folder: Path) -> list[dict[str, Any]]:
+    """The remedies, one with a playbook that leaves a file.
+
+    Ansible need not be installed here: then a stand-in on PATH does what the playbook says.
+    """
+    program = folder / "bin" / "ansible-playbook"
+    program.parent.mkdir()
+    program.write_text(STAND_IN, encoding="utf-8")
+    program.chmod(0o755)
+    playbook = folder / "mend.yml"
+    playbook.write_text(PLAYBOOK, encoding="utf-8")
+    return [{**one, "playbook": str(playbook)} if one["name"] == "plays" else one for one in REMEDIES]
 
 
 def fire(daemon: DaemonProcess, name: str) -> None:
@@ -46,16 +75,19 @@ def followers(daemon: DaemonProcess) -> list[psutil.Process]:
 def test_remedies_are_tried_once_recorded_and_not_repeated_after_a_kill(
     postgresql_cluster: PostgresqlCluster, tmp_path: Path
 ) -> None:
-    settings = {"remediation": {"enabled": True, "remedies": REMEDIES}}
-    with DaemonProcess(tmp_path, postgresql_cluster, settings).running() as daemon:
+    settings = {"remediation": {"enabled": True, "remedies": with_playbook(tmp_path)}}
+    path = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    with DaemonProcess(tmp_path, postgresql_cluster, settings).running(env=path) as daemon:
         daemon.wait_for_database()
-        for name in ("List", "Dry", "Fail", "Other"):
+        for name in ("List", "Dry", "Play", "Fail", "Other"):
             fire(daemon, name)
-        wait_for(lambda: all(is_over(daemon, remedy) for remedy in ("listing", "only_said", "failing")))
+        wait_for(lambda: all(is_over(daemon, remedy) for remedy in ("listing", "only_said", "plays", "failing")))
         ended = {one["remedy"]: (one["outcome"], one["detail"]) for one in daemon.get("/api/v1/remediations")}
         assert ended["only_said"] == ("would_run", "dry run: would restart postgresql")
         assert (ended["listing"][0], ended["failing"][0]) == ("succeeded", "failed")
-        assert len(ended) == 3  # nothing for an alert that no remedy is for
+        assert ended["plays"][0] == "succeeded", ended["plays"]
+        assert (tmp_path / "mended").read_text(encoding="utf-8") == "mended"
+        assert len(ended) == 4  # nothing for an alert that no remedy is for
 
         fire(daemon, "Endless")
         wait_for(lambda: followers(daemon))

@@ -24,7 +24,7 @@ async def test_a_program_succeeds_or_says_why_not() -> None:
     )
     with pytest.raises(CmctlError, match=r"exit code 3: one \| two"):
         await RunProgram([sys.executable, "-c", "print('one\\ntwo'); raise SystemExit(3)"]).do(30)
-    with pytest.raises(CmctlError):
+    with pytest.raises(CmctlError, match="program is not there"):
         await RunProgram(["/nowhere/program"]).do(30)
 
 
