@@ -124,6 +124,26 @@ def test_a_silence_mutes_until_it_is_expired(daemon: DaemonProcess, alertmanager
     assert (twice.returncode, "active or pending" in twice.stderr) == (2, True)
 
 
+def test_an_alert_that_alertmanager_tells_to_come_and_go_flaps(
+    daemon: DaemonProcess, alertmanager: AlertmanagerServer
+) -> None:
+    """Four times, as configured by default: with the starts and ends that the real Alertmanager makes of it."""
+    for count in range(1, 5):
+        begun = datetime.now(UTC).isoformat()
+        firing = {"labels": {"alertname": "Flaps"}, "startsAt": begun}
+        alertmanager.post({**firing, "endsAt": (datetime.now(UTC) + timedelta(hours=1)).isoformat()})
+        wait_for(lambda: [one["state"] for one in episodes(daemon, "Flaps")].count("firing") == 1)
+        alertmanager.post({**firing, "endsAt": datetime.now(UTC).isoformat()})
+        wait_for(lambda: [one["state"] for one in episodes(daemon, "Flaps")] == ["resolved"] * count)  # noqa: B023
+    wait_for(lambda: episodes(daemon, "Flaps")[0]["flapping_fires"] == 4)
+
+
+def episodes(daemon: DaemonProcess, name: str) -> list[dict[str, Any]]:
+    """Every time that an alert fired, the newest first."""
+    found: list[dict[str, Any]] = daemon.get(f"/api/v1/alerts?label=alertname%3D{name}")
+    return sorted(found, key=lambda one: str(one["starts_at"]), reverse=True)
+
+
 @pytest.mark.parametrize(
     "arguments", [["alertname"], ["alertname=~("], ["a=b", "--for", "soon"], ["a=b", "--for", "0"]]
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
 
 from tests.support.alertmanager import POSTS_TO, AlertmanagerServer
@@ -377,5 +378,12 @@ def test_an_alert_that_nobody_takes_on_goes_up_the_chain_and_the_audit_finds_non
         ]
         audit = daemon.cmctl("oncall", "audit")
         assert (audit.returncode, audit.stdout) == (0, "no escalation was missed\n")
+        database = postgresql_cluster.conninfo(daemon.database["controlplane_database"])
+        with psycopg.connect(database, autocommit=True) as records:  # as if nobody had looked for ten minutes
+            records.execute("DELETE FROM escalation_steps")
+            records.execute("UPDATE alert_states SET received_at = received_at - interval '10 minutes'")
+        audit = daemon.cmctl("oncall", "audit", "-o", "json")
+        missed = {(one["name"], one["step"]) for one in json.loads(audit.stdout)}
+        assert (audit.returncode, {("Nobodys", 1), ("Nobodys", 2)} <= missed) == (1, True)
         wrong = daemon.cmctl("oncall", "override", "primary", "nobody", "--for", "1h", "--author", "ann")
         assert (wrong.returncode, "must be a receiver: ann, bob, boss" in wrong.stderr) == (2, True)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from controlplane.adapters.notifiers.process import SenderChannel, SenderProcess
-from controlplane.config.notifications import SecretReference
+from controlplane.config.notifications import Receiver, SecretReference
 from controlplane.domain.notification.delivery import DeliveryOutcome
+from controlplane.domain.notification.hostile import cut_to_json_length, json_length
 from tests.support.channels import Channels, played_channels
 
 TITLE, BODY = "[P0] FIRING 告警: Down", "db:9100 does not answer\n数据库没有响应"
@@ -74,10 +75,10 @@ class People:
         self.channels = channels
         self._sender = SenderProcess()
 
-    async def tell(self, case: Case, answer: Any, status: int) -> DeliveryOutcome:
+    async def tell(self, case: Case, answer: Any, status: int, body: str = BODY) -> DeliveryOutcome:
         self.channels.status, self.channels.answer = status, answer
         self.channels.posts.clear()
-        return await SenderChannel(self._sender, REFERENCE, lambda reference: case.url, 60).send(TITLE, BODY)
+        return await SenderChannel(self._sender, REFERENCE, lambda reference: case.url, 60).send(TITLE, body)
 
     async def close(self) -> None:
         await self._sender.close()
@@ -103,6 +104,18 @@ async def test_a_message_is_sent_where_it_belongs_and_taken(people: People) -> N
         for words in ("FIRING", "告警", "db:9100 does not answer", "数据库没有响应"):
             assert words in text, case.scheme
         assert len(post.body) < 20_000
+
+
+async def test_the_longest_message_is_one_that_dingtalk_takes(people: People) -> None:
+    dingtalk = CASES[0]
+    longest = Receiver(name="people", url=REFERENCE).max_bytes
+    for line in ("数据库没有响应，磁盘已满。\n", 'db:9100 "does not" answer\n'):
+        body = cut_to_json_length(line * 2000, longest - json_length(TITLE))
+        outcome = await people.tell(dingtalk, dingtalk.taken, dingtalk.status, body)
+        assert outcome.succeeded, outcome.detail
+        (post,) = people.channels.posts
+        assert 0.8 * longest < len(post.body) < 20_000
+        assert "…" in json.dumps(json.loads(post.body), ensure_ascii=False)
 
 
 async def test_a_refusal_is_one_that_a_retry_does_not_mend_and_shows_no_secret(people: People) -> None:

@@ -55,37 +55,56 @@ def check_seconds(text: str) -> float:
     return float(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]
 
 
-@pytest.mark.parametrize(
-    ("profile", "name", "ends", "duration", "severity"),
-    [
-        ("agent-v3", "AgentV3ResponseTimeHigh", "> 2", "5m", "warning"),
-        ("agent-v3", "AgentV3ResponseTimeCritical", "> 5", "5m", "critical"),
-        ("agent-v3", "AgentV3ErrorRateHigh", "> 0.01", "5m", "warning"),
-        ("agent-v3", "AgentV3ErrorRateCritical", "> 0.05", "5m", "critical"),
-        ("agent-v3", "AgentV3RequestRateLow", "< 10", "10m", "warning"),
-        ("agent-v3", "AgentV3RedisMemoryHigh", "> 90", "5m", "warning"),
-        ("agent-v3", "AgentV3PostgresConnectionsHigh", "> 80", "5m", "warning"),
-        ("claude-enhancer", "ClaudeEnhancerDown", "== 0", "2m", "critical"),
-        ("claude-enhancer", "ClaudeEnhancerAuthUnavailable", "< 0.9", "3m", "critical"),
-        ("claude-enhancer", "ClaudeEnhancerQueueBacklog", "> 1000", "5m", "error"),
-        ("claude-enhancer", "ClaudeEnhancerDiskUsageHigh", "> 85", "30m", "warning"),
-        ("claude-enhancer", "ClaudeEnhancerAuthFailuresMassive", "> 50", "1m", "critical"),
-        ("claude-mem", "ClaudeMemDown", "== 0", "1m", "critical"),
-        ("claude-mem", "ClaudeMemDatabaseConnectionFailed", "== 0", "2m", "critical"),
-        ("claude-mem", "ClaudeMemErrorRateHigh", "> 20", "5m", "critical"),
-        ("claude-mem", "ClaudeMemLatencyP99High", "> 1", "10m", "warning"),
-        ("claude-mem", "ClaudeMemMemoryUsageHigh", "> 400", "15m", "warning"),
-        ("claude-mem", "ClaudeMemTaskQueueBacklog", "> 100", "5m", "warning"),
-        ("claude-mem", "ClaudeMemCacheHitRateLow", "< 0.7", "30m", "info"),
-        ("claude-mem", "ClaudeMemCertificateExpiringSoon", "< 604800", "1h", "info"),
-    ],
-)
+# Every rule; the durations of Agent-V3, and that an instance of it is down, are ours: its document names none.
+NUMBERS = [
+    ("agent-v3", "AgentV3Down", "== 0", "1m", "critical"),
+    ("agent-v3", "AgentV3ResponseTimeHigh", "> 2", "5m", "warning"),
+    ("agent-v3", "AgentV3ResponseTimeCritical", "> 5", "5m", "critical"),
+    ("agent-v3", "AgentV3ErrorRateHigh", "> 0.01", "5m", "warning"),
+    ("agent-v3", "AgentV3ErrorRateCritical", "> 0.05", "5m", "critical"),
+    ("agent-v3", "AgentV3RequestRateLow", "< 10", "10m", "warning"),
+    ("agent-v3", "AgentV3MemoryUsageHigh", "> 85", "5m", "warning"),
+    ("agent-v3", "AgentV3MemoryUsageCritical", "> 95", "5m", "critical"),
+    ("agent-v3", "AgentV3CPUUsageHigh", "> 80", "15m", "warning"),
+    ("agent-v3", "AgentV3DiskSpaceLow", "< 20", "10m", "warning"),
+    ("agent-v3", "AgentV3DiskSpaceCritical", "< 10", "5m", "critical"),
+    ("agent-v3", "AgentV3RedisMemoryHigh", "> 90", "5m", "warning"),
+    ("agent-v3", "AgentV3PostgresConnectionsHigh", "> 80", "5m", "warning"),
+    ("claude-enhancer", "ClaudeEnhancerDown", "== 0", "2m", "critical"),
+    ("claude-enhancer", "ClaudeEnhancerErrorRateHigh", "> 0.05", "5m", "warning"),
+    ("claude-enhancer", "ClaudeEnhancerResponseTimeHigh", "> 1", "10m", "warning"),
+    ("claude-enhancer", "ClaudeEnhancerResponseTimeCritical", "> 5", "5m", "critical"),
+    ("claude-enhancer", "ClaudeEnhancerCPUUsageHigh", "> 80", "15m", "warning"),
+    ("claude-enhancer", "ClaudeEnhancerMemoryUsageCritical", "> 95", "5m", "critical"),
+    ("claude-enhancer", "ClaudeEnhancerAuthFailuresSuspicious", "> 10", "2m", "warning"),
+    ("claude-enhancer", "ClaudeEnhancerAuthUnavailable", "< 0.9", "3m", "critical"),
+    ("claude-enhancer", "ClaudeEnhancerQueueBacklog", "> 1000", "5m", "error"),
+    ("claude-enhancer", "ClaudeEnhancerDiskUsageHigh", "> 85", "30m", "warning"),
+    ("claude-enhancer", "ClaudeEnhancerAuthFailuresMassive", "> 50", "1m", "critical"),
+    ("claude-mem", "ClaudeMemDown", "== 0", "1m", "critical"),
+    ("claude-mem", "ClaudeMemDatabaseConnectionFailed", "== 0", "2m", "critical"),
+    ("claude-mem", "ClaudeMemErrorRateHigh", "> 20", "5m", "critical"),
+    ("claude-mem", "ClaudeMemLatencyP99High", "> 1", "10m", "warning"),
+    ("claude-mem", "ClaudeMemMemoryUsageHigh", "> 400", "15m", "warning"),
+    ("claude-mem", "ClaudeMemDiskSpaceLow", "< 0.2", "10m", "warning"),
+    ("claude-mem", "ClaudeMemTaskQueueBacklog", "> 100", "5m", "warning"),
+    ("claude-mem", "ClaudeMemCacheHitRateLow", "< 0.7", "30m", "info"),
+    ("claude-mem", "ClaudeMemCertificateExpiringSoon", "< 604800", "1h", "info"),
+]
+
+
+@pytest.mark.parametrize(("profile", "name", "ends", "duration", "severity"), NUMBERS)
 def test_the_numbers_are_those_of_the_systems_documents(
     profile: str, name: str, ends: str, duration: str, severity: str
 ) -> None:
     rule = rules_of(profile)[name]
     assert rule["expr"].endswith(ends)
     assert (rule["for"], rule["labels"]["severity"], rule["labels"]["profile"]) == (duration, severity, profile)
+
+
+@by_profile
+def test_no_rule_is_without_a_number_of_its_document(profile: str) -> None:
+    assert {name for of, name, *_ in NUMBERS if of == profile} == set(rules_of(profile))
 
 
 def test_the_linter_finds_nothing_in_what_is_there() -> None:
