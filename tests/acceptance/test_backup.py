@@ -8,6 +8,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -19,7 +21,7 @@ from controlplane.cli.backup_progress import PlainSteps
 from controlplane.config.load import Locations, load
 from controlplane.domain.backup.manifest import from_json
 from controlplane.errors import CmctlError
-from controlplane.wiring.backup import backup_maker
+from controlplane.wiring.backup import backup_maker, verifier
 from tests.support.backups import (
     MEMORY_DATABASE,
     PARTS,
@@ -32,7 +34,7 @@ from tests.support.backups import (
     value,
     wrong_files,
 )
-from tests.support.full_disk import FullFrom
+from tests.support.full_disk import NEVER, FullFrom, full_disk
 from tests.support.soak import length
 from tests.support.stack import EmbeddedStack, wait_until
 
@@ -308,6 +310,33 @@ def test_a_full_disk_in_a_later_stage_is_one_sentence_and_no_set(
     assert (told.value.exit_code, "\n" in told.value.message) == (1, False)
     assert stack.json("backup", "list") == listed
     assert list(sets_folder(stack).glob(".partial-*")) == []
+
+
+def test_what_cannot_be_looked_at_or_kept_says_nothing_against_a_set(
+    stack: EmbeddedStack, full: dict[str, Any]
+) -> None:
+    locations = Locations(stack.config_file, stack.data_dir)
+    service, verified = verifier(load(locations), locations), stack.json("backup", "show", full["id"])["verified"]
+    quiet = FullFrom(NEVER)
+    with (
+        full_disk(),
+        pytest.raises(CmctlError, match=r"the vectors of .* cannot be verified now: .*no temporary folder"),
+    ):
+        service.verify(full["id"], quiet)
+
+    def full_when_all_is_looked_at() -> datetime:
+        moments.append(datetime.now(UTC))
+        if len(moments) == 2:
+            FullFrom.fill()
+        return moments[-1]
+
+    moments: list[datetime] = []
+    try:
+        with pytest.raises(CmctlError, match=f"/verified/{full['id']}.json: could not be written: File too large"):
+            replace(service, clock=full_when_all_is_looked_at).verify(full["id"], quiet)
+    finally:
+        FullFrom.empty()
+    assert stack.json("backup", "show", full["id"])["verified"] == verified
 
 
 def test_postgresql_killed_under_it_is_one_sentence_and_no_set(stack: EmbeddedStack, full: dict[str, Any]) -> None:

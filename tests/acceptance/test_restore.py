@@ -391,6 +391,19 @@ def test_postgresql_killed_while_it_recovers_is_one_sentence_and_nothing_is_left
     assert stack.pid("postgresql") == pid
 
 
+def test_a_disk_that_is_full_once_production_has_stopped_brings_it_back(stack: EmbeddedStack) -> None:
+    before, locations = history(stack), Locations(stack.config_file, stack.data_dir)
+    disk, wish = FullFrom("replaying WAL", "nothing was replaced", 1_000_000), newest_full(stack)
+    planner, service = restorer(load(locations), locations, disk)
+    try:
+        with pytest.raises(CmctlError, match=r"recovery failed: .*File too large"):
+            service.restore(planner.plan(wish), wish, disk)
+    finally:
+        disk.empty()
+    assert (history(stack), (stack.data_dir / "restoring").exists()) == (before, False)
+    assert stack.cmctl("restore", "--rollback", *CONFIRMED).returncode == 2  # there is nothing to roll back
+
+
 def test_no_room_for_a_set_is_one_sentence_and_no_set(stack: EmbeddedStack) -> None:
     listed = stack.json("backup", "list")
 
