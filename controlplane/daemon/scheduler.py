@@ -1,7 +1,9 @@
 """The clock: APScheduler tells when, the job service does the rest."""
 
+import asyncio
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -12,11 +14,15 @@ from apscheduler.triggers.interval import IntervalTrigger
 from controlplane.domain.job import Schedule, interval_times
 from controlplane.errors import Refused
 from controlplane.services.jobs import JobService, Task
+from controlplane.services.ports import Clock
 
 logger = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_TIMES = 100_000
+CLOCK_LOOK_SECONDS = 2.0
+STEP_SECONDS = 2.0
+"""A clock that is set back by less is being kept right."""
 
 
 class SchedulerTimetable:
@@ -53,11 +59,21 @@ def trigger_of(schedule: Schedule) -> BaseTrigger:
 class Scheduler:
     """Calls the job service at each task's times."""
 
-    def __init__(self, jobs: JobService, timetable: SchedulerTimetable, tasks: Iterable[Task]) -> None:
+    def __init__(
+        self,
+        jobs: JobService,
+        timetable: SchedulerTimetable,
+        tasks: Iterable[Task],
+        now: Clock = lambda: datetime.now(UTC),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._jobs = jobs
         self._timetable = timetable
         self._tasks = list(tasks)
+        self._now = now
+        self._sleep = sleep
         self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to tick, also again. Call inside the event loop."""
@@ -73,9 +89,30 @@ class Scheduler:
                 max_instances=2,  # the second one finds the lock taken, and says so
             )
         self._scheduler.start()
+        self._watching = asyncio.create_task(self._watch_clock(self._drift()), name="scheduler-clock")
+
+    async def _watch_clock(self, drift: float) -> None:
+        """When the clock steps back, the next times of jobs are ahead by as much: work them out anew."""
+        while True:
+            await self._sleep(CLOCK_LOOK_SECONDS)
+            before, drift = drift, self._drift()
+            if drift < before - STEP_SECONDS:
+                logger.warning(
+                    "The clock has stepped back; times of jobs are worked out anew",
+                    extra={"action": "clock_stepped_back", "seconds": round(before - drift, 1)},
+                )
+                for task in self._tasks:
+                    self._scheduler.reschedule_job(task.name, trigger=trigger_of(task.schedule))
+
+    def _drift(self) -> float:
+        """Seconds by which the clock is ahead of one that never steps; only its changes mean something."""
+        return self._now().timestamp() - time.monotonic()
 
     def stop(self) -> None:
         """Stop ticking; running jobs are the job service's."""
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 

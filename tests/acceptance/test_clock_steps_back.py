@@ -1,14 +1,15 @@
-"""The daemon's clock steps back by an hour: what fires is stored, told and escalated before it has caught up."""
+"""The daemon's clock steps back an hour: alerts are stored, told and escalated, and jobs run, before it catches up."""
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.support.daemon import DaemonProcess, wait_for
 from tests.support.postgresql import PostgresqlCluster
 from tests.support.receivers import http_receiver
 
+QUICK_CHECKS = {"checks": {"interval_seconds": 2}}
 PROGRAM = Path(__file__).parents[1] / "support" / "stepping_clock.py"
 
 
@@ -36,6 +37,12 @@ def post(daemon: DaemonProcess, name: str, status: str = "firing", starts_at: st
     return str(one["startsAt"])
 
 
+def jobs(daemon: DaemonProcess) -> list[datetime]:
+    """When health checks were due and ran."""
+    runs = daemon.get("/api/v1/jobs/history?task=health_checks")
+    return [datetime.fromisoformat(run["scheduled_for"]) for run in runs]
+
+
 def test_an_hour_back_holds_nothing_up(postgresql_cluster: PostgresqlCluster, tmp_path: Path) -> None:
     with http_receiver() as http:
         url = tmp_path / "people.url"
@@ -45,7 +52,7 @@ def test_an_hour_back_holds_nothing_up(postgresql_cluster: PostgresqlCluster, tm
             "escalation": [{"name": "urgent", "priorities": ["P0"], "steps": [["people"]]}],
             "response_seconds": {"P0": 2},
         }
-        daemon = SteppingDaemon(tmp_path, postgresql_cluster, {"notifications": notifications})
+        daemon = SteppingDaemon(tmp_path, postgresql_cluster, {"notifications": notifications, **QUICK_CHECKS})
         daemon.step_back(0)
         with daemon.running():
             daemon.wait_for_database()
@@ -57,6 +64,7 @@ def test_an_hour_back_holds_nothing_up(postgresql_cluster: PostgresqlCluster, tm
             post(daemon, "Waits")  # its next attempt is seconds away, by a clock that will not get there for an hour
             wait_for(lambda: "[P0] FIRING: Waits" in http.titles())
             told = len(http.requests)
+            right_time = datetime.now(UTC)
             daemon.step_back(3600)
             http.status = 200
             wait_for(lambda: "[P0] FIRING: Waits" in http.titles()[told:])
@@ -64,6 +72,7 @@ def test_an_hour_back_holds_nothing_up(postgresql_cluster: PostgresqlCluster, tm
             wait_for(lambda: http.titles().count("[P0] FIRING: Comes") == 2)
             for name in ("Waits", "Comes"):  # one waits since before the step, one since after it
                 wait_for(lambda: f"ESCALATION 升级 1/1: [P0] FIRING: {name}" in http.titles())  # noqa: B023 - asked at once
+            wait_for(lambda: [run for run in jobs(daemon) if run < right_time - timedelta(minutes=30)])
             daemon.kill()
             daemon.start()
             daemon.wait_for_database()

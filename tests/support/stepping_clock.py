@@ -1,7 +1,7 @@
-"""Stand-in for a machine whose clock steps back: ``cmctl``, whose own modules read a clock that a file sets back.
+"""Stand-in for a machine whose clock steps back: ``cmctl`` and its scheduler read a clock that a file sets back.
 
 ``python stepping_clock.py FILE ARGUMENT…``. FILE holds the seconds by which the clock is behind. Setting the clock of
-the machine would take root and disturb everything else on it; libraries keep the machine's clock.
+the machine would take root and disturb everything else on it; other libraries keep the machine's clock.
 """
 
 import sys
@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 _BEHIND = Path(sys.argv[1])
+STEPPED = ("controlplane", "apscheduler")
 
 
 class _AnyDatetime(type):
@@ -39,7 +40,7 @@ class SteppedDatetime(datetime, metaclass=_AnyDatetime):
 
 
 class Finder(PathFinder):
-    """Puts the stepped clock into every module of the control plane once it is loaded."""
+    """Puts the stepped clock into every module of the control plane and of APScheduler once it is loaded."""
 
     @classmethod
     def find_spec(
@@ -47,7 +48,7 @@ class Finder(PathFinder):
     ) -> ModuleSpec | None:
         """The module's own spec, with a loader that changes the module afterwards."""
         spec = super().find_spec(fullname, path, target)
-        loader: Any = spec.loader if spec and fullname.split(".")[0] == "controlplane" else None
+        loader: Any = spec.loader if spec and fullname.split(".")[0] in STEPPED else None
         if loader is not None:
             load = loader.exec_module
 

@@ -224,9 +224,10 @@ INSERT INTO job_runs (task, scheduled_for, started_at, finished_at, outcome, det
 VALUES (%(task)s, %(scheduled_for)s, %(started_at)s, %(finished_at)s, %(outcome)s, %(detail)s, %(trigger)s)
 
 -- name: interrupt_jobs
+-- one that began in the future began before the clock stepped back
 UPDATE job_runs SET outcome = 'interrupted', finished_at = %(finished_at)s,
     detail = 'the daemon ended while this ran'
-WHERE outcome = 'running' AND started_at < %(before)s
+WHERE outcome = 'running' AND (started_at < %(before)s OR started_at > %(finished_at)s)
 
 -- name: last_scheduled
 SELECT max(scheduled_for) FROM job_runs WHERE task = %(task)s AND scheduled_for < %(before)s

@@ -51,10 +51,12 @@ async def test_what_a_dead_daemon_left_is_interrupted_and_ours_is_not(database: 
     ledger = PostgresJobLedger(database)
     await ledger.begin(run(at=NOON - HOUR))
     await ledger.begin(run("ours", NOON + HOUR))
-    assert await ledger.interrupt_running(NOON, NOON) == 1
+    await ledger.begin(run("ahead", NOON + 3 * HOUR))  # begun before the clock stepped back
+    assert await ledger.interrupt_running(NOON, NOON + 2 * HOUR) == 2
     assert {entry.task: entry.outcome for entry in await ledger.history(None, 10)} == {
         "job": "interrupted",
         "ours": "running",
+        "ahead": "interrupted",
     }
 
 
