@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 import shlex
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -24,7 +25,7 @@ options:
     description: What should be there, parents before their children.
     type: list
     elements: dict
-    required: true
+    default: []
     suboptions:
       path:
         description: Absolute path.
@@ -56,6 +57,11 @@ options:
       validate:
         description: Command that must accept a changed file; %s is its path. In check mode it may be missing yet.
         type: str
+  absent:
+    description: Further paths where nothing should be; a directory goes with all that is in it.
+    type: list
+    elements: path
+    default: []
   owes:
     description:
       - What a change makes necessary, such as a restart; a name in lower case.
@@ -109,7 +115,8 @@ def main():
     """Write what differs."""
     module = AnsibleModule(
         argument_spec={
-            "files": {"type": "list", "elements": "dict", "required": True, "options": FILE_OPTIONS},
+            "files": {"type": "list", "elements": "dict", "default": [], "options": FILE_OPTIONS},
+            "absent": {"type": "list", "elements": "path", "default": []},
             "owes": {"type": "str"},
             "sweep": {"type": "dict", "options": SWEEP_OPTIONS},
         },
@@ -150,6 +157,7 @@ def keep(module, changed, diffs, prepared):
             changed.add(item["path"])
             prepare(item, prepared, check_mode)
     changed.update(item["path"] for item in others if put(item, prepared, check_mode))
+    changed.update(path for path in module.params["absent"] if remove(Path(path), check_mode))
     for path in left_over(module.params["sweep"], {item["path"] for item in wanted}):
         diffs.append(text_diff(path, read(path), ""))
         changed.add(path)
@@ -220,10 +228,14 @@ def put(item, prepared, check_mode):
 
 
 def remove(path, check_mode):
-    """Remove a file or link."""
+    """Remove a file, a link or a directory."""
     if not path.is_symlink() and not path.exists():
         return False
-    if not check_mode:
+    if check_mode:
+        return True
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
         path.unlink()
     return True
 

@@ -19,9 +19,11 @@ options:
     elements: str
     required: true
   state:
-    description: C(started) also enables them at boot. C(reloaded) starts a unit that does not run.
+    description:
+      - C(started) also enables them at boot. C(reloaded) starts a unit that does not run.
+      - C(stopped) also keeps them from starting at boot; a unit that is not there is no problem.
     type: str
-    choices: [started, restarted, reloaded]
+    choices: [started, restarted, reloaded, stopped]
     default: started
   settles:
     description: What C(managed_files) wrote down as owed, and is done with this.
@@ -38,8 +40,10 @@ acted:
 """
 ENABLED = {"enabled", "enabled-runtime", "static", "indirect", "alias", "generated", "linked"}
 RUNNING = {"active", "reloading", "refreshing"}
+STATES = ["started", "restarted", "reloaded", "stopped"]
 OWED = Path("/run/claude-memory-owed")
-PROPERTIES = "Id,ActiveState,UnitFileState,NeedDaemonReload"
+REMOVABLE = {"enabled", "indirect", "linked"}
+PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload"
 
 
 class Failed(Exception):
@@ -51,7 +55,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
-            "state": {"type": "str", "choices": ["started", "restarted", "reloaded"], "default": "started"},
+            "state": {"type": "str", "choices": STATES, "default": "started"},
             "settles": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
@@ -74,6 +78,9 @@ def main():
 
 def needed(names, state):
     """The systemctl commands that bring the units into the state, decided one by one as the units are by then."""
+    if state == "stopped":
+        yield from needed_to_stop(names)
+        return
     # A unit file or alias was written before a restart; systemd does not notice every one of them by itself.
     if state == "restarted" or any(unit["NeedDaemonReload"] == "yes" for unit in look(names)):
         yield ["daemon-reload"]
@@ -86,6 +93,15 @@ def needed(names, state):
             yield ["start", name]
         elif state == "reloaded":
             yield ["reload", name]
+
+
+def needed_to_stop(names):
+    """Those that end the units and keep them from starting at boot."""
+    for name, unit in zip(names, look(names), strict=True):
+        if unit["ActiveState"] != "inactive" and unit["LoadState"] == "loaded":
+            yield ["stop", name]
+        if unit["UnitFileState"] in REMOVABLE:
+            yield ["disable", name]
 
 
 def look(names):
