@@ -158,6 +158,7 @@ def _program_variables(program: Program, inputs: str) -> dict[str, Any]:
         "stop_signal": program.stop_signal,
         "stop_timeout_seconds": program.stop_timeout_seconds,
         "stop_as_group": program.stop_as_group,
+        "start_retries": program.start_retries,
     }
 
 

@@ -15,7 +15,7 @@ class Program:
     """How a component is run and stopped.
 
     ``stop_as_group`` also signals its children; PostgreSQL must signal its own.
-    ``directory`` is where it works.
+    ``directory`` is where it works. ``start_retries`` is how often it is started again when it ends at once.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Program:
     stop_timeout_seconds: int = 15
     stop_as_group: bool = True
     directory: Path = Path("/")
+    start_retries: int = 5
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def programs(settings: Settings, config_file: Path, executables: Executables) ->
         Program("postgresql", executables.postgresql, "INT", stop_timeout_seconds=60, stop_as_group=False),
         Program("mcp_server", _mcp_server(layout, executables), stop_timeout_seconds=20),
         Program("controlplane", _cmctl(layout, config_file, executables, "serve"), stop_timeout_seconds=30),
-        Program("wal_receiver", _cmctl(layout, config_file, executables, "backup", "receive-wal")),
+        # On a full disk it ends at once, each time a second later, until there is room again.
+        Program("wal_receiver", _cmctl(layout, config_file, executables, "backup", "receive-wal"), start_retries=10_000),
     ]
     builders = {"prometheus": _prometheus, "alertmanager": _alertmanager, "node_exporter": _node_exporter}
     for name, build in builders.items():

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import psutil
 import pytest
 
 from controlplane.adapters.backup import checks
+from controlplane.adapters.backup.wal_archive import WalArchive
 from controlplane.cli.backup_progress import PlainSteps
 from controlplane.config.load import Locations, load
 from controlplane.domain.backup.manifest import from_json
+from controlplane.domain.backup.wal import gaps
 from controlplane.errors import CmctlError
 from controlplane.wiring.backup import backup_maker, verifier
 from tests.support.backups import (
@@ -337,6 +340,28 @@ def test_what_cannot_be_looked_at_or_kept_says_nothing_against_a_set(
     finally:
         FullFrom.empty()
     assert stack.json("backup", "show", full["id"])["verified"] == verified
+
+
+def test_while_the_archive_s_disk_is_full_postgresql_goes_on_and_keeps_the_wal(stack: EmbeddedStack) -> None:
+    (keeper,) = [item for item in stack.processes() if "supervisor.supervisord" in item.cmdline()]
+    _, most = keeper.rlimit(psutil.RLIMIT_FSIZE)
+    keeper.rlimit(psutil.RLIMIT_FSIZE, (2_000_000, most))  # what it starts from now on inherits it
+    write = "INSERT INTO numbers SELECT n, md5(n::text) FROM generate_series(1, 1000) AS n"
+    try:
+        for receiver in [item for item in stack.processes() if item.name() == "pg_receivewal"]:
+            receiver.kill()
+        with connect(stack) as connection:
+            connection.execute(f"{write}; SELECT pg_switch_wal()".encode())
+        wait_until(lambda: "No space left on device" in stack.log("wal_receiver"), what="an archive without room")
+        with connect(stack) as connection:
+            connection.execute(f"{write}; SELECT pg_switch_wal()".encode())
+    finally:
+        keeper.rlimit(psutil.RLIMIT_FSIZE, (most, most))
+    newest = value(stack, "SELECT pg_walfile_name(pg_current_wal_lsn())")
+    value(stack, "SELECT pg_switch_wal()")
+    wait_until(lambda: newest in archived(stack), what=f"{newest} in the archive")
+    (life,) = WalArchive(stack.data_dir / "backups" / "wal").lives()
+    assert gaps(life.segments()) == []
 
 
 def test_postgresql_killed_under_it_is_one_sentence_and_no_set(stack: EmbeddedStack, full: dict[str, Any]) -> None:
