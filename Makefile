@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 CMCTL := .venv/bin/cmctl
-WORKERS ?= 3 # processes that share the tests, a file each; their ports are shared out
+WORKERS ?= 3 # processes that share the tests; their ports are shared out
 
 .PHONY: help run stop test-packages test soak lint bench venv venv-dev venv-deploy deploy-test deploy-packages bench-deploy lock
 
@@ -25,7 +25,7 @@ test-packages:
 	@command -v sftp >/dev/null || [ "$$(id -u)" != 0 ] || (apt-get update -qq && apt-get install -y -qq openssh-client)
 
 test: venv-dev test-packages ## Unit, integration and acceptance tests against real servers
-	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: venv-deploy ## Everything CI checks about the text of the code
 	@.venv/bin/ruff check .

@@ -11,6 +11,13 @@ from tests.support.postgresql import PostgresqlCluster
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests run in one process; so do all that share the running stack, else each process would have one."""
+    for item in items:
+        is_shared = "running_stack" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("running_stack" if is_shared else item.location[0]))
+
+
 @pytest.fixture(scope="session")
 def postgresql_cluster() -> Iterator[PostgresqlCluster]:
     """A running PostgreSQL 18 shared by the whole run. Do not stop it; use ``own_postgresql`` for that."""

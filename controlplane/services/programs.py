@@ -44,7 +44,7 @@ def programs(settings: Settings, config_file: Path, executables: Executables) ->
         Program("mcp_server", _mcp_server(layout, executables), stop_timeout_seconds=20),
         Program("controlplane", _cmctl(layout, config_file, executables, "serve"), stop_timeout_seconds=30),
         # On a full disk it ends at once, each time a second later, until there is room again.
-        Program("wal_receiver", _cmctl(layout, config_file, executables, "backup", "receive-wal"), start_retries=10_000),
+        Program("wal_receiver", _cmctl(layout, config_file, executables, "backup", "receive-wal"), start_retries=9999),
     ]
     builders = {"prometheus": _prometheus, "alertmanager": _alertmanager, "node_exporter": _node_exporter}
     for name, build in builders.items():
