@@ -25,7 +25,7 @@ test-packages:
 	@command -v sftp >/dev/null || [ "$$(id -u)" != 0 ] || (apt-get update -qq && apt-get install -y -qq openssh-client)
 
 test: venv-dev test-packages ## Unit, integration and acceptance tests against real servers
-	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: venv-deploy ## Everything CI checks about the text of the code
 	@.venv/bin/ruff check .

@@ -2,20 +2,32 @@
 
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.support.postgresql import PostgresqlCluster
+
+ON_THE_RUNNING_STACK = frozenset(
+    f"tests/acceptance/test_{name}.py" for name in ("dashboards", "runbook", "stack", "status_and_diagnose")
+)
 
 # A shell's background job is started with SIGINT ignored, and so would be every program the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests run in one process; so do all that share the running stack, else each process would have one."""
-    for item in items:
-        is_shared = "running_stack" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("running_stack" if is_shared else item.location[0]))
+class FilesAndTheRunningStack(LoadFileScheduling):  # type: ignore[misc]
+    """A file's tests run in one process; so do all files that share the running stack, else each would start one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "the running stack" if file in ON_THE_RUNNING_STACK else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndTheRunningStack:
+    """Called where tests are shared out to processes."""
+    return FilesAndTheRunningStack(config, log)
 
 
 @pytest.fixture(scope="session")
